@@ -1,0 +1,1 @@
+//! Decides who belongs to a circle and who may speak in it.

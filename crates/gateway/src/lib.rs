@@ -1,0 +1,1 @@
+//! Doors for other programs: the HTTP API on a Unix socket.

@@ -1,0 +1,1 @@
+//! Conversations: signed per-device chains, causal order, frontiers and receipts.

@@ -1,0 +1,1 @@
+//! One running device: the engine, delivery and the API every front end uses.

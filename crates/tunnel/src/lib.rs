@@ -1,0 +1,1 @@
+//! The protected connection between two devices of a circle.

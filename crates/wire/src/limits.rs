@@ -1,0 +1,34 @@
+//! Every bound on what a device accepts, in one place, in the units it is counted in.
+
+/// The largest frame on a tunnel, in bytes, without its length prefix.
+pub const FRAME: usize = 1 << 20;
+/// The largest text of one message, in bytes of UTF-8.
+pub const TEXT: usize = 64 << 10;
+/// The largest body of one journal entry, in bytes: a text and its wrapping.
+pub const BODY: usize = TEXT + (4 << 10);
+/// The largest header of one journal entry, in bytes.
+pub const HEADER: usize = 1 << 10;
+/// How many entries one signature may cover.
+pub const RUN: usize = 256;
+/// How many bytes of entries an author puts under one signature before he signs anew.
+pub const RUN_BYTES: usize = 256 << 10;
+/// How many other chains' heads one journal entry names.
+pub const SEEN: usize = 8;
+/// The largest signed charter entry, in bytes.
+pub const CHARTER_ENTRY: usize = 4 << 10;
+/// How many parents one charter entry names.
+pub const PARENTS: usize = 16;
+/// How many charter ids one `CharterHave` frame names.
+pub const HAVE: usize = 128;
+/// How many charter entries may wait for a parent that has not come, per circle.
+pub const ORPHANS: usize = 1024;
+/// How many chain heads one frontier frame carries.
+pub const FRONTIER: usize = 4096;
+/// How many participants a group has at most.
+pub const GROUP: usize = 256;
+/// The longest name of a person, device, circle or group, in characters.
+pub const NAME: usize = 64;
+/// How many addresses a device announces of itself.
+pub const ADDRESSES: usize = 16;
+/// The largest invitation, in bytes before it is written as text.
+pub const INVITATION: usize = 1 << 10;
