@@ -1,0 +1,541 @@
+//! What a front end may ask of a node and what it is told, in plain types that travel as JSON.
+//!
+//! Every front end (the HTTP door, the command line, the web page, tests) speaks these types to a
+//! [`Node`](crate::Node) and nothing else. Ids are their 52-character text, times are milliseconds since 1970
+//! (UTC), lengths are bytes. The same names appear in the OpenAPI file, which is generated from here.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
+
+/// Why a request was not carried out, in words for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// Whose move it is.
+    pub kind: ErrorKind,
+    /// What is wrong: lower-case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Whose move it is after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The request cannot be right as it stands.
+    User,
+    /// What the request names is not there.
+    NotFound,
+    /// The request contradicts what is already so.
+    Conflict,
+    /// The circle's charter gives this device no right to do that.
+    NotAllowed,
+    /// The node is locked.
+    Locked,
+    /// This device's set-up stands in the way: files, ports, disk space.
+    Config,
+    /// Another device refused or could not be reached.
+    Peer,
+    /// A fault of this program.
+    Internal,
+}
+
+/// The node at a glance. The only thing, with unlocking, that a locked node tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Whether the vault is open.
+    pub locked: bool,
+    /// When this node was started.
+    pub started_ms: u64,
+    /// The circles this device belongs to; empty while locked.
+    pub circles: Vec<Circle>,
+}
+
+/// One circle as this device sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Circle {
+    /// The circle.
+    #[schema(value_type = String)]
+    pub id: CircleId,
+    /// Its name; absent until a newcomer has been let in.
+    pub name: Option<String>,
+    /// Where this device stands.
+    pub state: CircleState,
+    /// This device's own id in the circle.
+    #[schema(value_type = String)]
+    pub device: DeviceId,
+    /// The member this device belongs to; absent until let in.
+    #[schema(value_type = Option<String>)]
+    pub member: Option<MemberId>,
+    /// That member's name.
+    pub member_name: Option<String>,
+    /// This device's role.
+    pub role: Option<Role>,
+    /// How many members there are.
+    pub members: u32,
+    /// How many devices there are.
+    pub devices: u32,
+    /// With how many of the other devices a tunnel is up.
+    pub connected: u32,
+    /// How many messages by others have not been read.
+    pub unread: u64,
+    /// The hash of the roster: equal on two devices that see the same circle.
+    pub roster_digest: String,
+    /// The addresses this device can be reached at in this circle.
+    #[schema(value_type = Vec<String>)]
+    pub addresses: Vec<SocketAddr>,
+    /// What went wrong with this circle's tunnel or admission, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// Where a device stands in a circle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CircleState {
+    /// It has an invitation and looks for a member who lets it in.
+    Joining,
+    /// It belongs to the circle.
+    Member,
+    /// It was removed; what it has stays readable, nothing new comes.
+    Removed,
+    /// Its invitation was refused.
+    Refused,
+}
+
+/// What a member may do in a circle, from the most to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Founded the circle.
+    Founder,
+    /// Invites and removes members.
+    Admin,
+    /// Reads, writes, lets invited people in.
+    Member,
+    /// Reads and writes.
+    Guest,
+}
+
+/// Founds a circle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Found {
+    /// The circle's name.
+    pub name: String,
+    /// The founder's name in it.
+    pub member: String,
+    /// This device's name in it.
+    pub device: String,
+}
+
+/// Joins a circle by an invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Join {
+    /// The invitation's link.
+    pub invitation: String,
+    /// The newcomer's name; not used when the invitation adds a device to an existing member.
+    pub member: String,
+    /// This device's name.
+    pub device: String,
+}
+
+/// A person in the circle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// The member.
+    #[schema(value_type = String)]
+    pub id: MemberId,
+    /// His name.
+    pub name: String,
+    /// His role: that of his most senior device.
+    pub role: Role,
+    /// Whether this is oneself.
+    pub me: bool,
+    /// His devices.
+    pub devices: Vec<Device>,
+}
+
+/// A device in the circle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Device {
+    /// The device.
+    #[schema(value_type = String)]
+    pub id: DeviceId,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub member: MemberId,
+    /// His name.
+    pub member_name: String,
+    /// Its role.
+    pub role: Role,
+    /// Whether this is the device that answers.
+    pub this: bool,
+    /// When it was admitted, as the admitting device claimed.
+    pub since_ms: u64,
+    /// When and how its key was compared, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
+    /// Whether a tunnel to it is up.
+    pub connected: bool,
+}
+
+/// The record that a person compared a device's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Verified {
+    /// When.
+    pub at_ms: u64,
+    /// How.
+    pub method: VerifyMethod,
+}
+
+/// How two people compared keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerifyMethod {
+    /// Both read the same safety words.
+    Words,
+    /// One scanned the other's code.
+    Qr,
+}
+
+/// What two people compare to be sure that no one sits between their devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SafetyWords {
+    /// The other device.
+    pub device: Device,
+    /// Twelve words, the same on both screens (132 bits over circle and both keys).
+    pub words: Vec<String>,
+    /// What the QR code says; the same on both screens.
+    pub code: String,
+}
+
+/// Confirms that the words or the code were compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Verify {
+    /// How they were compared.
+    pub method: VerifyMethod,
+    /// With [`VerifyMethod::Qr`], what was read from the other screen.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// Asks for an invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Invite {
+    /// The newcomer's role; not used with `own_device`.
+    pub role: Role,
+    /// For how long it holds, in seconds.
+    pub valid_s: u64,
+    /// Adds a device to oneself instead of a new member.
+    #[serde(default)]
+    pub own_device: bool,
+}
+
+/// An invitation that was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Invitation {
+    /// The charter entry that announces it.
+    #[schema(value_type = String)]
+    pub id: EntryId,
+    /// The newcomer's role.
+    pub role: Role,
+    /// Whether it adds a device to the member who issued it.
+    pub own_device: bool,
+    /// Until when it holds.
+    pub expires_ms: u64,
+    /// Where it stands.
+    pub state: InvitationState,
+    /// Who issued it.
+    pub issued_by: String,
+    /// The link to hand over; only on the device that issued it, only while open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// Where an invitation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum InvitationState {
+    /// It can be used.
+    Open,
+    /// Somebody was let in with it.
+    Used,
+    /// It was withdrawn.
+    Withdrawn,
+    /// Its time is over.
+    Expired,
+    /// The charter gave its issuer no right to issue it.
+    Void,
+}
+
+/// A tunnel to another device, or the attempt at one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tunnel {
+    /// The other device.
+    pub device: Device,
+    /// How it stands.
+    pub state: TunnelState,
+    /// The path in use, while up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Path>,
+    /// Addresses at which it is tried.
+    #[schema(value_type = Vec<String>)]
+    pub addresses: Vec<SocketAddr>,
+    /// Attempts since it was last up.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// How a tunnel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TunnelState {
+    /// It carries frames.
+    Up,
+    /// It is being dialled, at growing intervals.
+    Dialling,
+    /// No address is known at which to try.
+    NoAddress,
+}
+
+/// The concrete route of a tunnel that is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Path {
+    /// The channel: `loopback`, `lan` or `internet`.
+    pub channel: String,
+    /// The other end's address.
+    #[schema(value_type = String)]
+    pub remote: SocketAddr,
+    /// Round trip, in microseconds.
+    pub round_trip_us: u64,
+    /// The negotiated key exchange.
+    pub key_exchange: String,
+    /// The negotiated cipher.
+    pub cipher: String,
+    /// Since when the tunnel is up.
+    pub since_ms: u64,
+    /// Whether this device dialled.
+    pub dialled: bool,
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes sent.
+    pub sent: u64,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Conversation {
+    /// The conversation.
+    #[schema(value_type = String)]
+    pub id: ConversationId,
+    /// Between whom.
+    pub kind: ConversationKind,
+    /// The group's name, the other member's name, or the circle's.
+    pub title: String,
+    /// The members who read and write it.
+    #[schema(value_type = Vec<String>)]
+    pub participants: Vec<MemberId>,
+    /// How many messages it holds.
+    pub messages: u64,
+    /// How many by others have not been read.
+    pub unread: u64,
+    /// The newest message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Message>,
+    /// The hash of its whole history in order: equal on two devices that hold the same.
+    pub history_digest: String,
+}
+
+/// Between whom a conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConversationKind {
+    /// All members of the circle.
+    Everyone,
+    /// Two members.
+    Direct,
+    /// A group of members.
+    Group,
+}
+
+/// Founds a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewGroup {
+    /// The group's name.
+    pub name: String,
+    /// The other members, each by id or by name.
+    pub members: Vec<String>,
+}
+
+/// Sends a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Send {
+    /// To whom: `everyone`, a member's name or id, a group's name or id, or a conversation's id.
+    pub to: String,
+    /// The text, at most 64 KiB.
+    pub text: String,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// The message.
+    #[schema(value_type = String)]
+    pub id: MessageId,
+    /// The conversation.
+    #[schema(value_type = String)]
+    pub conversation: ConversationId,
+    /// The device that wrote it.
+    #[schema(value_type = String)]
+    pub author: DeviceId,
+    /// The member whose device that is, if the charter still knows him.
+    #[schema(value_type = Option<String>)]
+    pub member: Option<MemberId>,
+    /// His name.
+    pub member_name: String,
+    /// Whether one's own device wrote it.
+    pub mine: bool,
+    /// Its number in its author's chain, from 0.
+    pub seq: u64,
+    /// Its Lamport time: with author and seq it gives the order, the same on every device.
+    pub lamport: u64,
+    /// When it was written, as its author's clock had it.
+    pub claimed_ms: u64,
+    /// When this device stored it.
+    pub stored_ms: u64,
+    /// The text; absent when it was erased or is of a kind this program does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How far it has come.
+    pub delivery: Delivery,
+}
+
+/// How far a message has come, counted over the other devices that may read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Delivery {
+    /// How many devices should get it.
+    pub devices: u32,
+    /// How many have it stored durably.
+    pub delivered: u32,
+    /// On how many it was read.
+    pub read: u32,
+}
+
+/// A part of a conversation, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page {
+    /// The messages, in the conversation's order.
+    pub messages: Vec<Message>,
+    /// Whether there are older ones before the first.
+    pub more: bool,
+}
+
+/// Asks for a part of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct PageQuery {
+    /// The message before which to read; absent for the newest part.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub before: Option<MessageId>,
+    /// How many at most; 50 if absent, 1,000 at most.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// One check of the node on itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    /// What was checked.
+    pub what: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// The evidence, in words.
+    pub found: String,
+}
+
+/// Something that happened, after it was stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A message was written here or came from another device.
+    Message {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// The message.
+        message: Message,
+    },
+    /// Another device has stored or read more of a chain.
+    Receipt {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// In which conversation.
+        #[schema(value_type = String)]
+        conversation: ConversationId,
+        /// Which device reports.
+        #[schema(value_type = String)]
+        device: DeviceId,
+        /// Whose chain.
+        #[schema(value_type = String)]
+        author: DeviceId,
+        /// How many entries of the chain it has stored.
+        stored: u64,
+        /// How many of them were read there.
+        read: u64,
+    },
+    /// Members, devices, roles, names or invitations changed.
+    Roster {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+    },
+    /// This device was let into a circle, refused, or removed from one.
+    Standing {
+        /// Which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// Where it stands now.
+        state: CircleState,
+    },
+    /// A tunnel came up or went down.
+    Tunnel {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// To which device.
+        #[schema(value_type = String)]
+        device: DeviceId,
+        /// Whether it is up.
+        up: bool,
+    },
+    /// Proof came that a device's chain was forked: its key or its disk is not its own.
+    Fork {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// Whose chain.
+        #[schema(value_type = String)]
+        author: DeviceId,
+    },
+    /// The vault was locked.
+    Locked,
+    /// The vault was opened.
+    Unlocked,
+    /// The listener was too slow and missed events: it should read again what it shows.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
