@@ -1,0 +1,82 @@
+mod fresh_clone;
+
+use std::{process::ExitCode, time::Instant};
+
+use anyhow::{Result, bail};
+
+/// Every bar; adding one is a file in `bar/` and a line here.
+const BARS: &[Bar] = &[fresh_clone::BAR];
+
+/// One promise that has a figure.
+pub(crate) struct Bar {
+    /// What `cargo xtask bar` calls it.
+    pub(crate) name: &'static str,
+    /// What is measured, in one line.
+    pub(crate) what: &'static str,
+    /// What the figure must be, as a person reads it.
+    pub(crate) limit: &'static str,
+    /// Measures.
+    pub(crate) run: fn() -> Result<Verdict>,
+}
+
+/// What a bar's measurement showed.
+pub(crate) struct Verdict {
+    /// The figure, with its unit.
+    pub(crate) figure: String,
+    /// Whether the figure is within the limit.
+    pub(crate) holds: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which bar to measure.
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// Prints the bars there are.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Measures the bar that was asked for; its figure and limit are the last line.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
+        for bar in BARS {
+            println!("{:<16} {}; {}", bar.name, bar.what, bar.limit);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Some(bar) = BARS.iter().find(|bar| bar.name == name) else {
+        bail!("there is no bar \"{name}\"; `cargo xtask bar --list` names those there are");
+    };
+    println!("{}: {}", bar.name, bar.what);
+    let started = Instant::now();
+    let verdict = (bar.run)()?;
+    println!("measured in {:.1} s", started.elapsed().as_secs_f64());
+    let (word, code) = if verdict.holds {
+        ("holds", ExitCode::SUCCESS)
+    } else {
+        ("FAILS", ExitCode::FAILURE)
+    };
+    println!("{}: {} · bar: {} · {word}", bar.name, verdict.figure, bar.limit);
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_bar_has_a_name_of_its_own_that_can_be_typed() {
+        let names: BTreeSet<_> = BARS.iter().map(|bar| bar.name).collect();
+        assert_eq!(names.len(), BARS.len());
+        for name in names {
+            assert!(
+                name.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{name}"
+            );
+        }
+    }
+}

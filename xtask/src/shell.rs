@@ -1,0 +1,111 @@
+use std::{
+    env,
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Returns the workspace's folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask/ lies in the workspace's folder")
+}
+
+/// Starts a command in the workspace's folder.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// Starts a `cargo` command in the workspace's folder, with the cargo that runs this tool.
+pub(crate) fn cargo(words: &str) -> Command {
+    let mut command = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(words.split_whitespace());
+    command
+}
+
+/// Runs a command with its output on this terminal.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    println!("$ {}", line(command));
+    let status = command
+        .status()
+        .with_context(|| format!("{} did not start", line(command)))?;
+    ensure!(status.success(), "{} ended with {status}", line(command));
+    Ok(())
+}
+
+/// Runs a command and returns what it wrote on its standard output.
+pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{} did not start", line(command)))?;
+    ensure!(
+        output.status.success(),
+        "{} ended with {}",
+        line(command),
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("{} did not write UTF-8", line(command)))
+}
+
+/// Tells whether a program is installed.
+pub(crate) fn has(program: &str) -> Result<bool> {
+    match Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+    {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("{program} did not start")),
+    }
+}
+
+/// Returns what `cargo metadata` says about the workspace's own packages.
+pub(crate) fn metadata() -> Result<serde_json::Value> {
+    let text = capture(&mut cargo("metadata --format-version 1 --no-deps"))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Builds the release binary `hexode` and returns its path.
+pub(crate) fn hexode() -> Result<PathBuf> {
+    run(&mut cargo("build --release"))?;
+    let metadata = metadata()?;
+    let Some(target) = metadata
+        .get("target_directory")
+        .and_then(|folder| folder.as_str())
+    else {
+        bail!("cargo metadata names no target folder");
+    };
+    Ok(Path::new(target).join("release/hexode"))
+}
+
+/// Returns the files that belong to the project: those git tracks, and new ones it does not ignore.
+pub(crate) fn files() -> Result<Vec<PathBuf>> {
+    let list =
+        capture(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]))?;
+    Ok(list
+        .split('\0')
+        .filter(|path| !path.is_empty())
+        .map(|path| root().join(path))
+        .filter(|path| path.is_file())
+        .collect())
+}
+
+fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
+    std::iter::once(program)
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
