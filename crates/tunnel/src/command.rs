@@ -1,0 +1,108 @@
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
+
+use tokio::sync::oneshot;
+use wire::DeviceId;
+
+use crate::{LinkId, Snapshot};
+
+/// What the engine tells the tunnel to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Replaces the set of devices that may have a link: the roster's live devices but this one.
+    ///
+    /// Links to devices outside it are closed at once, and they are neither dialled nor answered any more.
+    Allow(BTreeSet<DeviceId>),
+    /// Adds addresses at which a device may be found, and dials it at once if it is allowed and has no link.
+    Know {
+        /// Whose addresses.
+        device: DeviceId,
+        /// The addresses, best last; of many the newest sixteen are kept.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Sends one encoded frame on a link, after all sent before it. Ignored if that link is no longer up.
+    Send {
+        /// The device at the other end.
+        device: DeviceId,
+        /// The link, from [`Event::Up`](crate::Event::Up).
+        link: LinkId,
+        /// The frame's bytes, at most [`wire::limits::FRAME`].
+        frame: Vec<u8>,
+    },
+    /// Closes the link to a device, if it has one. It is dialled again after a pause while it is allowed.
+    Close {
+        /// The device.
+        device: DeviceId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Asks to be let in, as a newcomer: tries the hinted devices until one does.
+    ///
+    /// Ends in [`Event::Up`](crate::Event::Up) or [`Event::Refused`](crate::Event::Refused); until then
+    /// devices that cannot be reached are tried again. A second one replaces the first; one without hints
+    /// ends it.
+    Knock {
+        /// Devices that may let us in, and where they may be found.
+        hints: Vec<(DeviceId, Vec<SocketAddr>)>,
+        /// The proof that we were invited.
+        knock: Knock,
+    },
+    /// Lets in the newcomer of an [`Event::Knocked`](crate::Event::Knocked); his link comes up.
+    Welcome {
+        /// The link he knocked on.
+        link: LinkId,
+    },
+    /// Turns the newcomer away and closes the link he knocked on.
+    Refuse {
+        /// The link he knocked on.
+        link: LinkId,
+        /// What he is told.
+        reason: RefuseReason,
+    },
+    /// Sets the rendezvous secrets for discovery on the local network, the current one first.
+    LanSecrets(Vec<[u8; 32]>),
+    /// The machine's network changed: looks at addresses anew and dials without waiting.
+    NetworkChanged,
+    /// Asks for the state of all links.
+    Snapshot(oneshot::Sender<Snapshot>),
+    /// Closes all links and stops.
+    Shutdown,
+}
+
+/// A newcomer's proof that he was invited.
+#[derive(Clone)]
+pub struct Knock {
+    /// The key that belongs to the invitation's secret.
+    pub invitation: crypto::SigningKey,
+    /// What the newcomer asks for, in the charter's encoding; at most [`wire::limits::CHARTER_ENTRY`] bytes.
+    pub request: Vec<u8>,
+}
+
+impl fmt::Debug for Knock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Knock({} B)", self.request.len())
+    }
+}
+
+/// Why the engine closes a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Nothing is wrong; the device is dialled again after the first pause.
+    Done,
+    /// The other side broke the rules; it is dialled again after the longest pause.
+    Misbehaved,
+}
+
+/// Why a newcomer is turned away, as far as he is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefuseReason {
+    /// The invitation is not known here; he sees what every stranger sees.
+    Unknown,
+    /// The invitation is past its time.
+    Expired,
+    /// The invitation has been used.
+    Used,
+    /// The invitation was withdrawn.
+    Revoked,
+    /// What he asked for cannot be granted.
+    Denied,
+}
