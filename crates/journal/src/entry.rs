@@ -1,0 +1,211 @@
+use crypto::{Entropy, SigningKey};
+use serde::{Deserialize, Serialize};
+use wire::{
+    Blob, ChainHead, ConversationId, DecodeError, DeviceId, MessageId, RawEntry, Run, Signature, decode,
+    decode_canonical, encode, limits,
+};
+
+/// The signed part of an entry. It commits to the body by its hash, so that a body can be erased and the chain
+/// still be checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// By which device.
+    pub author: DeviceId,
+    /// Its place in the author's chain in this conversation, from 0.
+    pub seq: u64,
+    /// The id of the entry before it in the chain; zero for the first.
+    pub previous: [u8; 32],
+    /// Heads of other chains that the author held and had not named before, at most [`limits::SEEN`].
+    pub seen: Vec<ChainHead>,
+    /// One more than the greatest Lamport time the author had seen in the conversation (Lamport 1978).
+    pub lamport: u64,
+    /// When the author's clock said it was written, in milliseconds since 1970; advisory.
+    pub claimed_ms: u64,
+    /// The hash of the body.
+    pub body: [u8; 32],
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// A text, at most [`limits::TEXT`] bytes.
+    Text(String),
+}
+
+/// A body as encoded: the salt keeps the hash in the header from betraying a short text after it was erased.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    salt: [u8; 16],
+    content: Content,
+}
+
+/// An entry that is placed in its chain.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its id.
+    pub id: MessageId,
+    /// Its header.
+    pub header: Header,
+    /// The header's bytes as signed.
+    pub header_bytes: Blob,
+    /// The body's bytes, unless erased.
+    pub body: Option<Blob>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Entry({} {:?})", self.header.seq, self.id)
+    }
+}
+
+/// Consecutive entries of one chain, the last of them signed by the author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRun {
+    /// The entries, in order, at least one.
+    pub entries: Vec<Entry>,
+    /// The author's signature over the last one's id.
+    pub signature: Signature,
+}
+
+impl Entry {
+    /// Makes an entry from its header and content.
+    pub(crate) fn new(mut header: Header, content: &Content, entropy: &mut dyn Entropy) -> Self {
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let body = encode(&Body {
+            salt,
+            content: content.clone(),
+        });
+        header.body = crypto::hash(BODY, &[&body]);
+        let header_bytes = encode(&header);
+        Self {
+            id: id(&header_bytes),
+            header,
+            header_bytes: Blob(header_bytes),
+            body: Some(Blob(body)),
+        }
+    }
+
+    /// Reads an entry as it travels; checks that the body, if there, is the one the header commits to.
+    pub fn decode(raw: RawEntry) -> Result<Self, DecodeError> {
+        let header: Header = decode_canonical(&raw.header.0, limits::HEADER)?;
+        DecodeError::check_count("seen heads", header.seen.len(), limits::SEEN)?;
+        if header.lamport > LAMPORT {
+            return Err(DecodeError::Invalid("Lamport time out of range"));
+        }
+        if let Some(body) = &raw.body
+            && crypto::hash(BODY, &[&body.0]) != header.body
+        {
+            return Err(DecodeError::Invalid("body is not the one its header commits to"));
+        }
+        Ok(Self {
+            id: id(&raw.header.0),
+            header,
+            header_bytes: raw.header,
+            body: raw.body,
+        })
+    }
+
+    /// Reads what the entry says; nothing if it was erased or is of a kind this program does not know.
+    pub fn content(&self) -> Option<Content> {
+        Content::decode(&self.body.as_ref()?.0)
+    }
+
+    fn weight(&self) -> usize {
+        self.header_bytes.0.len() + self.body.as_ref().map_or(0, |body| body.0.len())
+    }
+
+    pub(crate) fn head(&self) -> ChainHead {
+        ChainHead {
+            author: self.header.author,
+            seq: self.header.seq,
+            hash: *self.id.as_bytes(),
+        }
+    }
+}
+
+impl Content {
+    /// Reads the content out of a stored body.
+    pub fn decode(body: &[u8]) -> Option<Self> {
+        let body: Body = decode(body, limits::BODY).ok()?;
+        match &body.content {
+            Self::Text(text) if text.len() > limits::TEXT => None,
+            _ => Some(body.content),
+        }
+    }
+}
+
+impl SignedRun {
+    /// Returns the run as it travels.
+    pub fn to_wire(&self) -> Run {
+        let raw = |entry: &Entry| RawEntry {
+            header: entry.header_bytes.clone(),
+            body: entry.body.clone(),
+        };
+        Run {
+            entries: self.entries.iter().map(raw).collect(),
+            signature: self.signature,
+        }
+    }
+}
+
+/// Signs new entries by this device: one signature covers all of a chain up to [`limits::RUN`] entries or
+/// [`limits::RUN_BYTES`], since each entry commits to the one before it.
+///
+/// Entries of several conversations may be mixed, each conversation's in order.
+pub fn seal_runs(entries: Vec<Entry>, key: &SigningKey) -> Vec<SignedRun> {
+    let mut open: Vec<(ConversationId, usize, Vec<Entry>)> = Vec::new();
+    let mut runs = Vec::new();
+    for entry in entries {
+        let conversation = entry.header.conversation;
+        let weight = entry.weight();
+        let at = open
+            .iter()
+            .position(|(of, ..)| *of == conversation)
+            .unwrap_or_else(|| {
+                open.push((conversation, 0, Vec::new()));
+                open.len() - 1
+            });
+        let Some((_, total, run)) = open.get_mut(at) else {
+            continue;
+        };
+        if run.len() == limits::RUN || (!run.is_empty() && *total + weight > limits::RUN_BYTES) {
+            runs.push(sign(std::mem::take(run), key));
+            *total = 0;
+        }
+        *total += weight;
+        run.push(entry);
+    }
+    runs.extend(open.into_iter().map(|(.., run)| sign(run, key)));
+    runs
+}
+
+fn sign(entries: Vec<Entry>, key: &SigningKey) -> SignedRun {
+    let last = entries.last().expect("a run is opened by its first entry").id;
+    SignedRun {
+        entries,
+        signature: Signature(key.sign(RUN, &[last.as_bytes()])),
+    }
+}
+
+/// Checks a run's signature over its last entry.
+pub(crate) fn verify(
+    author: &DeviceId,
+    last: &MessageId,
+    signature: &Signature,
+) -> Result<(), crypto::SignatureError> {
+    author.verify(RUN, &[last.as_bytes()], signature)
+}
+
+fn id(header: &[u8]) -> MessageId {
+    MessageId::new(crypto::hash(ENTRY, &[header]))
+}
+
+/// The greatest Lamport time: what a JSON number holds exactly.
+pub(crate) const LAMPORT: u64 = 1 << 53;
+
+const ENTRY: &str = "hexode/journal/entry/1";
+const BODY: &str = "hexode/journal/body/1";
+const RUN: &str = "hexode/journal/run/1";

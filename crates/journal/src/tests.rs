@@ -1,0 +1,400 @@
+//! Three devices of three members, no clock but the test's, seeded randomness.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crypto::{Entropy, SigningKey};
+use proptest::prelude::*;
+use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, Run, limits};
+
+use crate::{
+    Content, Descriptor, DescriptorError, Entry, Journal, Membership, RunError, SignedRun, Standing,
+    WriteError, seal_runs,
+};
+
+const CIRCLE: CircleId = CircleId::new([7; 32]);
+
+/// Counts up: the same bytes in every run.
+struct Counter(u8);
+
+impl Entropy for Counter {
+    fn fill(&mut self, out: &mut [u8]) {
+        for byte in out {
+            self.0 = self.0.wrapping_add(1);
+            *byte = self.0;
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+struct Members(BTreeMap<DeviceId, Standing>);
+
+impl Membership for Members {
+    fn standing(&self, device: &DeviceId) -> Standing {
+        self.0.get(device).copied().unwrap_or(Standing::Unknown)
+    }
+}
+
+/// One device with its journal and what a vault would hold.
+struct Device {
+    key: SigningKey,
+    id: DeviceId,
+    member: MemberId,
+    journal: Journal,
+    entropy: Counter,
+    held: BTreeMap<(ConversationId, DeviceId, u64), MessageId>,
+    runs: Vec<SignedRun>,
+    timeline: Vec<(u64, DeviceId, u64, String)>,
+}
+
+impl Device {
+    fn new(number: u8) -> Self {
+        let key = SigningKey::from_seed(&[number; 32]);
+        let id = DeviceId::new(key.public());
+        let member = MemberId::new([number; 32]);
+        let mut journal = Journal::new(CIRCLE);
+        journal.open(Descriptor::Everyone);
+        Self {
+            key,
+            id,
+            member,
+            journal,
+            entropy: Counter(number),
+            held: BTreeMap::new(),
+            runs: Vec::new(),
+            timeline: Vec::new(),
+        }
+    }
+
+    fn everyone(&self) -> ConversationId {
+        Descriptor::Everyone.id(&CIRCLE)
+    }
+
+    fn writes(&mut self, texts: &[&str]) -> Vec<SignedRun> {
+        let everyone = self.everyone();
+        let entries = texts
+            .iter()
+            .map(|text| {
+                let content = Content::Text((*text).to_owned());
+                self.journal
+                    .write(everyone, &self.id, &content, 1000, &mut self.entropy)
+                    .unwrap()
+            })
+            .collect();
+        let runs = seal_runs(entries, &self.key);
+        runs.iter().for_each(|run| self.store(run.clone()));
+        runs
+    }
+
+    fn store(&mut self, run: SignedRun) {
+        for entry in &run.entries {
+            let header = &entry.header;
+            let Some(Content::Text(text)) = entry.content() else {
+                panic!("a text")
+            };
+            self.held
+                .insert((header.conversation, header.author, header.seq), entry.id);
+            self.timeline
+                .push((header.lamport, header.author, header.seq, text));
+        }
+        self.timeline.sort();
+        self.runs.push(run);
+    }
+
+    fn takes(&mut self, run: Run, from: DeviceId, members: &Members) -> Result<(), RunError> {
+        let (everyone, held) = (self.everyone(), &self.held);
+        let author = Entry::decode(run.entries[0].clone())?.header.author;
+        let placed = self.journal.handle_run(run, &from, members, |seq| {
+            held.get(&(everyone, author, seq)).copied()
+        })?;
+        self.store(placed.run);
+        Ok(())
+    }
+}
+
+/// Ann, Ben and Cara, who know each other.
+fn trio() -> (Device, Device, Device, Members) {
+    let trio = (Device::new(1), Device::new(2), Device::new(3));
+    let members = [&trio.0, &trio.1, &trio.2].map(|device| (device.id, Standing::Live(device.member)));
+    (trio.0, trio.1, trio.2, Members(members.into()))
+}
+
+#[test]
+fn what_one_writes_the_other_reads_in_the_same_order() {
+    let (mut ann, mut ben, _, members) = trio();
+    for run in ann.writes(&["one", "two"]) {
+        ben.takes(run.to_wire(), ann.id, &members).unwrap();
+    }
+    for run in ben.writes(&["three"]) {
+        ann.takes(run.to_wire(), ben.id, &members).unwrap();
+    }
+    assert_eq!(ann.timeline, ben.timeline);
+    assert_eq!(
+        ann.timeline
+            .iter()
+            .map(|(.., text)| text.as_str())
+            .collect::<Vec<_>>(),
+        ["one", "two", "three"]
+    );
+    assert_eq!(
+        ann.journal.frontier(&ann.everyone()),
+        ben.journal.frontier(&ben.everyone())
+    );
+}
+
+#[test]
+fn one_signature_covers_a_run_and_long_runs_are_cut() {
+    let (mut ann, mut ben, _, members) = trio();
+    let texts = vec!["x"; limits::RUN + 10];
+    let runs = ann.writes(&texts);
+    assert_eq!(
+        runs.iter().map(|run| run.entries.len()).collect::<Vec<_>>(),
+        [limits::RUN, 10]
+    );
+    for run in &runs {
+        ben.takes(run.to_wire(), ann.id, &members).unwrap();
+    }
+    let big = "y".repeat(limits::TEXT);
+    let runs = ann.writes(&[big.as_str(); 9]);
+    assert!(runs.len() >= 3, "9 × 64 KiB in runs of at most 256 KiB");
+    assert!(
+        runs.iter()
+            .all(|run| run.to_wire().weight() <= limits::RUN_BYTES + limits::BODY)
+    );
+}
+
+#[test]
+fn a_repetition_is_known_and_an_overlap_adds_only_what_is_new() {
+    let (mut ann, mut ben, _, members) = trio();
+    let first = ann.writes(&["one"]).remove(0);
+    let second = ann.writes(&["two"]).remove(0);
+    let both = SignedRun {
+        entries: first.entries.iter().chain(&second.entries).cloned().collect(),
+        signature: second.signature,
+    };
+    ben.takes(first.to_wire(), ann.id, &members).unwrap();
+    ben.takes(both.to_wire(), ann.id, &members).unwrap();
+    assert_eq!(ben.takes(both.to_wire(), ann.id, &members), Err(RunError::Known));
+    assert_eq!(ben.takes(first.to_wire(), ann.id, &members), Err(RunError::Known));
+    assert_eq!(ben.timeline, ann.timeline);
+}
+
+#[test]
+fn a_gap_is_named_and_nothing_is_placed() {
+    let (mut ann, mut ben, _, members) = trio();
+    ann.writes(&["one"]);
+    let second = ann.writes(&["two"]).remove(0);
+    let refused = ben.takes(second.to_wire(), ann.id, &members);
+    assert_eq!(
+        refused,
+        Err(RunError::Gap {
+            conversation: ann.everyone(),
+            author: ann.id,
+            held: 0
+        })
+    );
+    assert_eq!(ben.timeline, []);
+}
+
+#[test]
+fn any_member_carries_what_another_wrote() {
+    let (mut ann, mut ben, mut cara, members) = trio();
+    let run = ann.writes(&["one"]).remove(0);
+    ben.takes(run.to_wire(), ann.id, &members).unwrap();
+    cara.takes(ben.runs[0].to_wire(), ben.id, &members).unwrap();
+    assert_eq!(cara.timeline, ann.timeline);
+}
+
+#[test]
+fn strangers_and_non_participants_neither_write_nor_carry() {
+    let (mut ann, mut ben, _, mut members) = trio();
+    let run = ann.writes(&["one"]).remove(0).to_wire();
+    let stranger = DeviceId::new([99; 32]);
+    assert_eq!(
+        ben.takes(run.clone(), stranger, &members),
+        Err(RunError::SenderMayNot)
+    );
+    members.0.remove(&ann.id);
+    assert_eq!(
+        ben.takes(run.clone(), ann.id, &members),
+        Err(RunError::SenderMayNot)
+    );
+    assert_eq!(ben.takes(run, ben.id, &members), Err(RunError::AuthorMayNot));
+}
+
+#[test]
+fn a_removed_author_is_heard_only_through_members_who_had_heard_him() {
+    let (mut ann, mut ben, cara, mut members) = trio();
+    let run = ann.writes(&["before he was removed"]).remove(0).to_wire();
+    members.0.insert(ann.id, Standing::Removed(ann.member));
+    assert_eq!(
+        ben.takes(run.clone(), ann.id, &members),
+        Err(RunError::SenderMayNot)
+    );
+    assert_eq!(ben.takes(run, cara.id, &members), Ok(()));
+}
+
+#[test]
+fn forged_altered_and_reordered_runs_are_refused() {
+    let (mut ann, mut ben, _, members) = trio();
+    let good = ann.writes(&["one", "two"]).remove(0).to_wire();
+
+    let mut forged = good.clone();
+    forged.signature = Device::new(2).writes(&["x"]).remove(0).signature;
+    assert_eq!(ben.takes(forged, ann.id, &members), Err(RunError::Signature));
+
+    let mut altered = good.clone();
+    altered.entries[0].body.as_mut().unwrap().0[20] ^= 1;
+    assert!(matches!(
+        ben.takes(altered, ann.id, &members),
+        Err(RunError::Decode(_))
+    ));
+
+    let mut swapped = good.clone();
+    swapped.entries.swap(0, 1);
+    assert_eq!(ben.takes(swapped, ann.id, &members), Err(RunError::Broken));
+
+    let mut cut = good.clone();
+    cut.entries.pop();
+    assert_eq!(ben.takes(cut, ann.id, &members), Err(RunError::Signature));
+
+    assert_eq!(ben.takes(good, ann.id, &members), Ok(()));
+}
+
+#[test]
+fn a_fork_is_proven_kept_apart_and_the_chain_trusted_no_more() {
+    let (mut ann, mut ben, _, members) = trio();
+    let mut copy = Device::new(1);
+    let first = ann.writes(&["one"]).remove(0);
+    copy.takes(first.to_wire(), ann.id, &members).unwrap();
+    ben.takes(first.to_wire(), ann.id, &members).unwrap();
+    let two = ann.writes(&["two"]).remove(0);
+    let other = copy.writes(&["zwei", "drei"]).remove(0);
+    ben.takes(two.to_wire(), ann.id, &members).unwrap();
+    let Err(RunError::Forked(fork)) = ben.takes(other.to_wire(), ann.id, &members) else {
+        panic!("a fork")
+    };
+    assert_eq!((fork.seq, fork.held), (1, two.entries[0].id));
+    assert_eq!(fork.other.entries[0].id, other.entries[0].id);
+    let more = ann.writes(&["three"]).remove(0);
+    assert_eq!(
+        ben.takes(more.to_wire(), ann.id, &members),
+        Err(RunError::ForkKnown)
+    );
+    assert_eq!(ben.timeline.len(), 2);
+}
+
+#[test]
+fn an_erased_body_leaves_the_chain_whole() {
+    let (mut ann, mut ben, _, members) = trio();
+    let mut run = ann.writes(&["secret", "two"]).remove(0).to_wire();
+    run.entries[0].body = None;
+    let everyone = ben.everyone();
+    let placed = ben.journal.handle_run(run, &ann.id, &members, |_| None).unwrap();
+    assert_eq!(placed.run.entries[0].content(), None);
+    assert_eq!(placed.run.entries[1].content(), Some(Content::Text("two".into())));
+    assert_eq!(ben.journal.len(&everyone, &ann.id), 2);
+}
+
+#[test]
+fn a_text_of_64_kib_passes_and_one_byte_more_does_not() {
+    let mut ann = Device::new(1);
+    let everyone = ann.everyone();
+    let mut write = |len| {
+        let content = Content::Text("x".repeat(len));
+        ann.journal
+            .write(everyone, &ann.id, &content, 0, &mut ann.entropy)
+            .map(|entry| entry.header.seq)
+    };
+    assert_eq!(write(limits::TEXT), Ok(0));
+    assert_eq!(
+        write(limits::TEXT + 1),
+        Err(WriteError::TooLong {
+            found: limits::TEXT + 1
+        })
+    );
+    assert_eq!(write(0), Ok(1));
+}
+
+#[test]
+fn a_group_is_what_its_founder_signed() {
+    let (ann, ben, cara, members) = trio();
+    let both = BTreeSet::from([ann.member, ben.member]);
+    let group = Descriptor::group(&CIRCLE, "Board".parse().unwrap(), both, &ann.key, &mut Counter(0));
+    assert!(group.includes(&ben.member) && !group.includes(&cara.member) && group.stands(&members));
+    assert_eq!(Descriptor::decode(&group.encode().0, &CIRCLE), Ok(group.clone()));
+    let elsewhere = CircleId::new([8; 32]);
+    assert_eq!(
+        Descriptor::decode(&group.encode().0, &elsewhere),
+        Err(DescriptorError::Signature)
+    );
+    let Descriptor::Group(mut founding) = group else {
+        panic!("a group")
+    };
+    founding.members.insert(cara.member);
+    let widened = Descriptor::Group(founding);
+    assert_eq!(
+        Descriptor::decode(&widened.encode().0, &CIRCLE),
+        Err(DescriptorError::Signature)
+    );
+    let others = BTreeSet::from([ben.member, cara.member]);
+    let not_hers = Descriptor::group(
+        &CIRCLE,
+        "Theirs".parse().unwrap(),
+        others,
+        &ann.key,
+        &mut Counter(0),
+    );
+    assert!(!not_hers.stands(&members));
+}
+
+#[test]
+fn a_direct_conversation_is_the_same_from_both_sides() {
+    let (ann, ben) = (MemberId::new([1; 32]), MemberId::new([2; 32]));
+    assert_eq!(
+        Descriptor::direct(ann, ben).id(&CIRCLE),
+        Descriptor::direct(ben, ann).id(&CIRCLE)
+    );
+    let wrong = wire::encode(&Descriptor::Direct(ben, ann));
+    assert_eq!(Descriptor::decode(&wrong, &CIRCLE), Err(DescriptorError::Order));
+}
+
+proptest! {
+    /// Whatever order and however often runs arrive, devices that end with the same entries end alike.
+    #[test]
+    fn order_and_repetition_of_arrival_do_not_matter(
+        writers in proptest::collection::vec(0..2usize, 1..20),
+        arrivals in proptest::collection::vec(any::<proptest::sample::Index>(), 0..60),
+    ) {
+        let (mut ann, mut ben, mut cara, members) = trio();
+        let mut runs: Vec<(DeviceId, Run)> = Vec::new();
+        for (number, writer) in writers.iter().enumerate() {
+            let text = number.to_string();
+            let (from, to) = if *writer == 0 { (&mut ann, &mut ben) } else { (&mut ben, &mut ann) };
+            let run = from.writes(&[&text]).remove(0).to_wire();
+            to.takes(run.clone(), from.id, &members).unwrap();
+            runs.push((from.id, run));
+        }
+        for at in arrivals {
+            let (from, run) = at.get(&runs);
+            let _ = cara.takes(run.clone(), *from, &members);
+        }
+        for (from, run) in &runs {
+            let _ = cara.takes(run.clone(), *from, &members);
+        }
+        prop_assert_eq!(&cara.timeline, &ann.timeline);
+        prop_assert_eq!(&ben.timeline, &ann.timeline);
+        prop_assert_eq!(cara.journal.frontier(&cara.everyone()), ann.journal.frontier(&ann.everyone()));
+    }
+
+    #[test]
+    fn mutated_runs_never_panic_and_never_place_what_was_not_signed(at in any::<proptest::sample::Index>(), bit in 0..8u8) {
+        let (mut ann, mut ben, _, members) = trio();
+        let good = ann.writes(&["one", "two"]).remove(0).to_wire();
+        let mut bytes = wire::encode(&good);
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Ok(run) = wire::decode::<Run>(&bytes, limits::FRAME) && !run.entries.is_empty() {
+            prop_assert!(run == good || ben.journal.handle_run(run, &ann.id, &members, |_| None).is_err());
+        }
+    }
+}
