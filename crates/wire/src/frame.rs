@@ -22,14 +22,13 @@ pub enum Frame {
     Frontier(Vec<ConversationFrontier>, bool),
     /// Journal entries.
     Entries(Vec<Run>),
-    /// What the sender has stored, and what its person has read.
-    Receipts(Vec<Receipt>),
+    /// How many `Entries` frames of this link the sender has dealt with, durably; what it has stored; and what
+    /// its person has read.
+    Receipts(u64, Vec<Receipt>),
     /// The circle's rendezvous secret since the named charter entry.
     Rendezvous(EntryId, [u8; 32]),
-    /// Where the sender can be reached.
-    Addresses(Vec<SocketAddr>),
-    /// The address the receiver is seen at.
-    SeenAt(SocketAddr),
+    /// Where devices of the circle can be reached: the sender first, then others it knows of.
+    Addresses(Vec<DeviceAddresses>),
 }
 
 /// How far a device holds one conversation.
@@ -83,6 +82,15 @@ pub struct Receipt {
     pub read: u64,
 }
 
+/// Where one device can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceAddresses {
+    /// The device.
+    pub device: DeviceId,
+    /// Its addresses, at most [`limits::ADDRESSES`].
+    pub addresses: Vec<SocketAddr>,
+}
+
 impl Frame {
     /// Encodes the frame; at most [`limits::FRAME`] bytes if its lists were kept within their bounds.
     pub fn encode(&self) -> Vec<u8> {
@@ -99,21 +107,24 @@ impl Frame {
     fn check(&self) -> Result<(), DecodeError> {
         match self {
             Self::CharterHave(ids) => DecodeError::check_count("charter ids", ids.len(), limits::HAVE),
-            Self::CharterEntries(entries) => {
-                entries.iter().try_for_each(|entry| check_len(entry, limits::CHARTER_ENTRY))
-            }
+            Self::CharterEntries(entries) => entries
+                .iter()
+                .try_for_each(|entry| check_len(entry, limits::CHARTER_ENTRY)),
             Self::Frontier(conversations, _) => {
                 let heads = conversations.iter().map(|c| c.chains.len() + 1).sum();
                 DecodeError::check_count("chain heads", heads, limits::FRONTIER)
             }
             Self::Entries(runs) => runs.iter().try_for_each(Run::check),
-            Self::Receipts(receipts) => {
+            Self::Receipts(_, receipts) => {
                 DecodeError::check_count("receipts", receipts.len(), limits::FRONTIER)
             }
-            Self::Addresses(addresses) => {
-                DecodeError::check_count("addresses", addresses.len(), limits::ADDRESSES)
+            Self::Addresses(devices) => {
+                DecodeError::check_count("devices", devices.len(), limits::FRONTIER)?;
+                devices.iter().try_for_each(|device| {
+                    DecodeError::check_count("addresses", device.addresses.len(), limits::ADDRESSES)
+                })
             }
-            Self::CharterDone | Self::Rendezvous(..) | Self::SeenAt(_) => Ok(()),
+            Self::CharterDone | Self::Rendezvous(..) => Ok(()),
         }
     }
 }
@@ -124,9 +135,18 @@ impl Run {
             return Err(DecodeError::Invalid("a run without entries"));
         }
         DecodeError::check_count("entries in a run", self.entries.len(), limits::RUN)?;
+        if self.weight() > limits::RUN_WEIGHT {
+            return Err(DecodeError::TooLong {
+                limit: limits::RUN_WEIGHT,
+                found: self.weight(),
+            });
+        }
         for entry in &self.entries {
             check_len(&entry.header, limits::HEADER)?;
-            entry.body.as_ref().map_or(Ok(()), |body| check_len(body, limits::BODY))?;
+            entry
+                .body
+                .as_ref()
+                .map_or(Ok(()), |body| check_len(body, limits::BODY))?;
         }
         Ok(())
     }
@@ -140,7 +160,11 @@ impl Run {
 
 fn check_len(blob: &Blob, limit: usize) -> Result<(), DecodeError> {
     let found = blob.0.len();
-    if found > limit { Err(DecodeError::TooLong { limit, found }) } else { Ok(()) }
+    if found > limit {
+        Err(DecodeError::TooLong { limit, found })
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -148,23 +172,39 @@ mod tests {
     use super::*;
 
     fn run(entries: usize, header: usize) -> Run {
-        let entry = RawEntry { header: Blob(vec![1; header]), body: Some(Blob(vec![2; 300])) };
-        Run { entries: vec![entry; entries], signature: Signature([3; 64]) }
+        let entry = RawEntry {
+            header: Blob(vec![1; header]),
+            body: Some(Blob(vec![2; 300])),
+        };
+        Run {
+            entries: vec![entry; entries],
+            signature: Signature([3; 64]),
+        }
     }
 
     #[test]
     fn frames_are_read_back() {
-        let head = ChainHead { author: DeviceId::new([1; 32]), seq: 300, hash: [2; 32] };
+        let head = ChainHead {
+            author: DeviceId::new([1; 32]),
+            seq: 300,
+            hash: [2; 32],
+        };
         for frame in [
             Frame::CharterHave(vec![EntryId::new([9; 32])]),
             Frame::CharterEntries(vec![Blob(vec![1, 2, 3])]),
             Frame::CharterDone,
             Frame::Frontier(
-                vec![ConversationFrontier { descriptor: Blob(vec![0]), chains: vec![head] }],
+                vec![ConversationFrontier {
+                    descriptor: Blob(vec![0]),
+                    chains: vec![head],
+                }],
                 true,
             ),
             Frame::Entries(vec![run(2, 100)]),
-            Frame::Addresses(vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()]),
+            Frame::Addresses(vec![DeviceAddresses {
+                device: DeviceId::new([1; 32]),
+                addresses: vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()],
+            }]),
         ] {
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
         }
@@ -180,11 +220,17 @@ mod tests {
     #[test]
     fn bounds_hold_on_the_way_in() {
         let many = Frame::CharterHave(vec![EntryId::new([9; 32]); limits::HAVE + 1]);
-        assert!(matches!(Frame::decode(&many.encode()), Err(DecodeError::TooMany { .. })));
+        assert!(matches!(
+            Frame::decode(&many.encode()),
+            Err(DecodeError::TooMany { .. })
+        ));
         for bad in [run(0, 1), run(limits::RUN + 1, 1), run(1, limits::HEADER + 1)] {
             assert!(Frame::decode(&Frame::Entries(vec![bad]).encode()).is_err());
         }
-        assert!(matches!(Frame::decode(&vec![0; limits::FRAME + 1]), Err(DecodeError::TooLong { .. })));
+        assert!(matches!(
+            Frame::decode(&vec![0; limits::FRAME + 1]),
+            Err(DecodeError::TooLong { .. })
+        ));
         // A list that claims 2⁶⁰ items in a handful of bytes.
         assert!(Frame::decode(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
     }

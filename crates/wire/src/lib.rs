@@ -22,6 +22,6 @@ mod name;
 
 pub use blob::{Blob, Signature};
 pub use codec::{DecodeError, decode, decode_canonical, encode};
-pub use frame::{ChainHead, ConversationFrontier, Frame, RawEntry, Receipt, Run};
+pub use frame::{ChainHead, ConversationFrontier, DeviceAddresses, Frame, RawEntry, Receipt, Run};
 pub use id::{CircleId, ConversationId, DeviceId, EntryId, IdError, MemberId, MessageId};
 pub use name::{Name, NameError};

@@ -12,6 +12,8 @@ pub const HEADER: usize = 1 << 10;
 pub const RUN: usize = 256;
 /// How many bytes of entries an author puts under one signature before he signs anew.
 pub const RUN_BYTES: usize = 256 << 10;
+/// The heaviest run that is taken, so that what came in one frame also goes out in one.
+pub const RUN_WEIGHT: usize = FRAME / 2;
 /// How many other chains' heads one journal entry names.
 pub const SEEN: usize = 8;
 /// The largest signed charter entry, in bytes.
@@ -32,3 +34,12 @@ pub const NAME: usize = 64;
 pub const ADDRESSES: usize = 16;
 /// The largest invitation, in bytes before it is written as text.
 pub const INVITATION: usize = 1 << 10;
+/// How many charter entries one circle keeps. Those under members' and guests' grants are taken up to half of
+/// it, admins' up to three quarters: the more senior always have room to remove who fills it.
+pub const CHARTER_ENTRIES: usize = 1 << 16;
+/// How many charter entries one device writes as founder or admin; others an eighth.
+pub const CHARTER_CHAIN: u64 = 1 << 14;
+/// How many recovery keys a circle has at most.
+pub const RECOVERY_KEYS: usize = 16;
+/// How many devices an invitation names to be dialled.
+pub const HINTS: usize = 4;
