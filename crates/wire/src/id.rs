@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(text.len(), 52);
         assert_eq!(text.parse(), Ok(id));
         assert_eq!(text.to_ascii_uppercase().parse(), Ok(id));
-        assert_eq!(text[1..].parse::<DeviceId>(), Err(IdError));
+        assert_eq!(text.split_at(1).1.parse::<DeviceId>(), Err(IdError));
         assert_eq!(format!("{text}a").parse::<DeviceId>(), Err(IdError));
         assert_eq!(
             serde_json::from_str::<DeviceId>(&format!("\"{text}\"")).unwrap(),

@@ -1,5 +1,11 @@
 //! Tries the vectors under `vectors/frame` and `vectors/name`, in both directions.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first thing amiss"
+)]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
