@@ -21,7 +21,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "hexode-journal",
         &["hexode-crypto", "hexode-wire", "hexode-charter"],
     ),
-    ("hexode-vault", &["hexode-crypto", "hexode-wire"]),
+    ("hexode-sqlcipher", &[]),
+    (
+        "hexode-vault",
+        &["hexode-crypto", "hexode-wire", "hexode-sqlcipher"],
+    ),
     (
         "hexode-tunnel",
         &["hexode-crypto", "hexode-wire", "hexode-charter"],
@@ -172,7 +176,9 @@ fn arrows(metadata: &Value) -> Result<Vec<String>> {
             if ours.contains(seen) && !in_tests_only && !may_see.contains(&seen) {
                 faults.push(format!("{name}: sees {seen}, which lies above or beside it"));
             }
-            let pure = PURE.iter().any(|room| name == format!("hexode-{room}"));
+            let pure = name
+                .strip_prefix("hexode-")
+                .is_some_and(|room| PURE.contains(&room));
             if pure && !in_tests_only && IMPURE_CRATES.contains(&seen) {
                 faults.push(format!("{name}: depends on {seen}, but is pure"));
             }
