@@ -4,15 +4,22 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Returns the workspace's folder.
+/// Returns the workspace's folder: of the clone that is run, which need not be the one that was compiled when
+/// several share a target folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask/ lies in the workspace's folder")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&own)
+            .parent()
+            .expect("xtask/ lies in the workspace's folder")
+            .to_owned()
+    });
+    &ROOT
 }
 
 /// Starts a command in the workspace's folder.
