@@ -32,7 +32,10 @@ pub struct LanConfig {
 
 impl Default for LanConfig {
     fn default() -> Self {
-        Self { port: 5353, announce_every: Duration::from_secs(300) }
+        Self {
+            port: 5353,
+            announce_every: Duration::from_secs(300),
+        }
     }
 }
 

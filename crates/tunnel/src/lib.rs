@@ -21,12 +21,23 @@
 
 #![warn(missing_docs)]
 
+mod accept;
 mod command;
 mod config;
+mod contact;
+mod dial;
+mod doorway;
+mod endpoint;
 mod event;
+mod framing;
+mod greet;
+mod hello;
+mod knock;
+mod link;
 mod shell;
 mod status;
 mod tls;
+mod transport;
 mod tunnel;
 
 pub use command::{CloseReason, Command, Knock, RefuseReason};

@@ -1,0 +1,232 @@
+//! Hearing those who come.
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Instant};
+
+use iroh::{
+    Endpoint,
+    endpoint::{Connection, Incoming, IncomingAddr, IncomingZeroRttConnection, SendStream},
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+use wire::DeviceId;
+
+use crate::{
+    RefuseReason, Timing,
+    doorway::{Doorway, Verdict},
+    framing::Frames,
+    greet::{self, Identity},
+    hello::{Kind, Role, Statement},
+    transport::{self, code},
+};
+
+/// What the hearing needs to know.
+#[derive(Clone)]
+pub(crate) struct Porter {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) allowed: watch::Receiver<Arc<BTreeSet<DeviceId>>>,
+    pub(crate) timing: Timing,
+}
+
+/// Someone whose hello holds.
+pub(crate) enum Heard {
+    /// A device that is allowed; its connection is complete, our hello is not sent.
+    Member {
+        caller: Caller,
+        connection: Connection,
+        instance: u64,
+        serial: u64,
+    },
+    /// A stranger with an invitation's key.
+    Newcomer {
+        caller: Caller,
+        waiting: Waiting,
+        invitation: [u8; 32],
+        request: Vec<u8>,
+    },
+}
+
+/// The part of a caller that outlives the hearing.
+pub(crate) struct Caller {
+    pub(crate) device: DeviceId,
+    pub(crate) key_exchange: &'static str,
+    pub(crate) send: SendStream,
+    pub(crate) frames: Frames,
+}
+
+/// A newcomer's connection before it is known to iroh, which would at once tell it our addresses.
+pub(crate) struct Waiting {
+    connection: IncomingZeroRttConnection,
+    pub(crate) instance: u64,
+    pub(crate) serial: u64,
+}
+
+/// Hears all who come until the endpoint closes.
+pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) {
+    let mut doorway: Doorway<AbortHandle> = Doorway::new();
+    let mut hearings: JoinSet<u64> = JoinSet::new();
+    loop {
+        tokio::select! {
+            incoming = porter.endpoint.accept() => {
+                let Some(incoming) = incoming else { return };
+                let IncomingAddr::Ip(address) = incoming.remote_addr() else {
+                    incoming.ignore();
+                    continue;
+                };
+                let address = address.ip();
+                match doorway.decide(address, incoming.remote_addr_validated(), Instant::now()) {
+                    Verdict::Admit => {}
+                    Verdict::AdmitFor(other) => other.abort(),
+                    Verdict::Validate => {
+                        // Fails only for those already validated.
+                        let _ = incoming.retry();
+                        continue;
+                    }
+                    Verdict::Ignore => {
+                        incoming.ignore();
+                        continue;
+                    }
+                }
+                admit(&porter, &heard, &mut doorway, &mut hearings, incoming, address);
+            }
+            Some(number) = hearings.join_next(), if !hearings.is_empty() => match number {
+                Ok(number) => doorway.leave(number),
+                // Those pushed out have left the doorway already.
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => tracing::error!(%error, "a hearing failed"),
+            },
+        }
+    }
+}
+
+fn admit(
+    porter: &Porter,
+    heard: &mpsc::UnboundedSender<Heard>,
+    doorway: &mut Doorway<AbortHandle>,
+    hearings: &mut JoinSet<u64>,
+    incoming: Incoming,
+    address: IpAddr,
+) {
+    let number = doorway.number();
+    let (porter, heard) = (porter.clone(), heard.clone());
+    let task = hearings.spawn(async move {
+        if let Some(one) = hear(&porter, incoming).await {
+            // The shell may be gone; then so is the endpoint.
+            let _ = heard.send(one);
+        }
+        number
+    });
+    doorway.enter(number, address, Instant::now(), task);
+}
+
+/// Hears one; all who have no business here see the same close, whatever the cause.
+async fn hear(porter: &Porter, incoming: Incoming) -> Option<Heard> {
+    // Only a complete handshake shows the connection to iroh, which then tells the other side our addresses:
+    // until the hello is checked it stays what iroh calls 0-RTT. No early data is taken.
+    let connection = incoming.accept().ok()?.into_0rtt();
+    let hearing = timeout(porter.timing.hello, listen_to(porter, &connection))
+        .await
+        .ok()
+        .flatten();
+    let Some((caller, statement)) = hearing else {
+        connection.close(code::GO_AWAY, b"");
+        return None;
+    };
+    let Statement {
+        instance,
+        serial,
+        kind,
+    } = statement;
+    match kind {
+        Kind::Newcomer {
+            invitation, request, ..
+        } => {
+            let waiting = Waiting {
+                connection,
+                instance,
+                serial,
+            };
+            Some(Heard::Newcomer {
+                caller,
+                waiting,
+                invitation,
+                request: request.0,
+            })
+        }
+        Kind::Member if porter.allowed.borrow().contains(&caller.device) => {
+            let connection = connection.handshake_completed().await.ok()?;
+            Some(Heard::Member {
+                caller,
+                connection,
+                instance,
+                serial,
+            })
+        }
+        Kind::Member => {
+            connection.close(code::GO_AWAY, b"");
+            None
+        }
+    }
+}
+
+async fn listen_to(porter: &Porter, connection: &IncomingZeroRttConnection) -> Option<(Caller, Statement)> {
+    let (send, recv) = connection.accept_bi().await.ok()?;
+    if recv.is_0rtt() {
+        return None;
+    }
+    let key_exchange = transport::key_exchange(connection)?;
+    let device = DeviceId::new(*connection.remote_id().ok()?.as_bytes());
+    let mut frames = Frames::new(recv);
+    let checked = greet::hear(
+        &porter.identity,
+        connection,
+        &device,
+        Role::Initiator,
+        &mut frames,
+    )
+    .await
+    .ok()?;
+    Some((
+        Caller {
+            device,
+            key_exchange,
+            send,
+            frames,
+        },
+        checked.into_statement(),
+    ))
+}
+
+impl Waiting {
+    /// Keeps the newcomer until the engine decides, he leaves, or time is up; returns his connection if he is
+    /// let in.
+    pub(crate) async fn decide(
+        &self,
+        verdict: oneshot::Receiver<Result<(), RefuseReason>>,
+        timing: &Timing,
+    ) -> Option<Connection> {
+        let decision = tokio::select! {
+            decision = timeout(timing.knock, verdict) => decision,
+            _ = self.connection.closed() => return None,
+        };
+        // Neither a late nor a vanished engine is any of his business.
+        match decision
+            .unwrap_or(Ok(Err(RefuseReason::Unknown)))
+            .unwrap_or(Err(RefuseReason::Unknown))
+        {
+            Ok(()) => self.connection.handshake_completed().await.ok(),
+            Err(reason) => {
+                self.connection.close(code::refusal(reason), b"");
+                None
+            }
+        }
+    }
+
+    /// Turns the newcomer away unheard.
+    pub(crate) fn go_away(&self) {
+        self.connection.close(code::GO_AWAY, b"");
+    }
+}

@@ -1,0 +1,157 @@
+//! What is known of getting to another device.
+
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+
+use wire::limits;
+
+use crate::{Timing, dial};
+
+/// A device that may have a link, as far as dialling goes. No I/O, no clock.
+#[derive(Debug, Default)]
+pub(crate) struct Contact {
+    /// Oldest first.
+    addresses: VecDeque<SocketAddr>,
+    attempts: u32,
+    error: Option<String>,
+    next: Option<Instant>,
+    dialling: bool,
+}
+
+impl Contact {
+    /// Adds addresses; returns whether one was new.
+    pub(crate) fn know(&mut self, addresses: &[SocketAddr]) -> bool {
+        let mut new = false;
+        for address in addresses {
+            if let Some(at) = self.addresses.iter().position(|known| known == address) {
+                self.addresses.remove(at);
+            } else {
+                new = true;
+            }
+            self.addresses.push_back(*address);
+            if self.addresses.len() > limits::ADDRESSES {
+                self.addresses.pop_front();
+            }
+        }
+        new
+    }
+
+    /// Forgets failures and dials at the next turn.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        self.attempts = 0;
+        self.next = Some(now);
+    }
+
+    /// When to dial; `None` while that makes no sense.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if self.dialling || self.addresses.is_empty() {
+            None
+        } else {
+            self.next
+        }
+    }
+
+    /// Starts a dial; returns where to.
+    pub(crate) fn dial(&mut self) -> Vec<SocketAddr> {
+        self.dialling = true;
+        self.addresses.iter().copied().collect()
+    }
+
+    /// Notes that a dial failed; returns how many have in a row.
+    pub(crate) fn failed(&mut self, error: String, timing: &Timing, now: Instant, random: u8) -> u32 {
+        self.dialling = false;
+        self.attempts = self.attempts.saturating_add(1);
+        self.error = Some(error);
+        self.next = Some(now + dial::pause(timing, self.attempts, random));
+        self.attempts
+    }
+
+    /// Notes that a dial ended without harm.
+    pub(crate) fn ended(&mut self) {
+        self.dialling = false;
+    }
+
+    /// Notes that a link is up.
+    pub(crate) fn up(&mut self) {
+        self.dialling = false;
+        self.error = None;
+        self.next = None;
+    }
+
+    /// Notes that a link went down; one that did not last counts as a failure, so that two devices that cannot
+    /// agree do not dial each other without end.
+    pub(crate) fn down(&mut self, lasted: bool, timing: &Timing, now: Instant, random: u8) {
+        self.attempts = if lasted {
+            1
+        } else {
+            self.attempts.saturating_add(1)
+        };
+        self.next = Some(now + dial::pause(timing, self.attempts, random));
+    }
+
+    /// Puts the next dial as far off as any.
+    pub(crate) fn rest(&mut self, timing: &Timing, now: Instant) {
+        self.next = Some(now + timing.retry_last);
+    }
+
+    pub(crate) fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn error(&self) -> Option<&String> {
+        self.error.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn keeps_the_newest_addresses_and_sees_what_is_new() {
+        let mut contact = Contact::default();
+        assert!(contact.know(&[address(1), address(2)]));
+        assert!(!contact.know(&[address(1)]));
+        assert!(contact.know(&(100..115).map(address).collect::<Vec<_>>()));
+        let dialled = contact.dial();
+        assert_eq!(dialled.len(), limits::ADDRESSES);
+        assert_eq!(
+            dialled[0],
+            address(1),
+            "the older of the first two was the one not confirmed"
+        );
+    }
+
+    #[test]
+    fn is_dialled_when_due_and_only_once_at_a_time() {
+        let (mut contact, timing, now) = (Contact::default(), Timing::default(), Instant::now());
+        contact.hurry(now);
+        assert_eq!(contact.due(), None, "no address");
+        contact.know(&[address(1)]);
+        assert_eq!(contact.due(), Some(now));
+        contact.dial();
+        assert_eq!(contact.due(), None, "being dialled");
+        assert_eq!(contact.failed("no answer".into(), &timing, now, 128), 1);
+        assert_eq!(contact.due(), Some(now + Duration::from_millis(250)));
+        contact.up();
+        assert_eq!(contact.due(), None, "linked");
+        for _ in 0..8 {
+            contact.down(false, &timing, now, 128);
+        }
+        assert!(
+            contact.due() > Some(now + Duration::from_secs(30)),
+            "links that do not last are not dialled wildly"
+        );
+        contact.down(true, &timing, now, 128);
+        assert_eq!(contact.due(), Some(now + Duration::from_millis(250)));
+    }
+}

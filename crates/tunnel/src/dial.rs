@@ -1,0 +1,115 @@
+//! Going to another device.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use iroh::{
+    Endpoint, EndpointAddr, EndpointId,
+    endpoint::{ConnectError, ConnectOptions, ConnectWithOptsError, ConnectingError, Connection},
+};
+use tokio::time::timeout;
+use wire::DeviceId;
+
+use crate::{
+    Timing,
+    framing::Frames,
+    greet::{self, GreetError, Identity},
+    hello::Checked,
+    tls,
+    transport::{self, Side, code},
+};
+
+/// Connects to a device at any of its addresses.
+pub(crate) async fn connect(
+    endpoint: &Endpoint,
+    device: &DeviceId,
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<(Connection, &'static str), GreetError> {
+    if addresses.is_empty() {
+        return Err(GreetError::NoAddress);
+    }
+    let id = EndpointId::from_bytes(device.as_bytes()).map_err(|_| GreetError::BadId)?;
+    let address = addresses
+        .iter()
+        .fold(EndpointAddr::new(id), |all, one| all.with_ip_addr(*one));
+    let connecting = async {
+        let options = ConnectOptions::new().with_transport_config(transport::config(Side::Dialler));
+        let connecting = endpoint
+            .connect_with_opts(address, tls::ALPN, options)
+            .await
+            .map_err(ConnectError::from)?;
+        connecting.await.map_err(ConnectError::from)
+    };
+    let connection = timeout(limit, connecting)
+        .await
+        .map_err(|_| GreetError::TimedOut)??;
+    let Some(key_exchange) = transport::key_exchange(&connection) else {
+        connection.close(code::GO_AWAY, b"");
+        return Err(GreetError::KeyExchange);
+    };
+    Ok((connection, key_exchange))
+}
+
+/// Says our hello and hears the other side's, within a time limit; closes the connection if that fails.
+pub(crate) async fn greet(
+    identity: Arc<Identity>,
+    connection: &Connection,
+    device: &DeviceId,
+    serial: u64,
+    knock: Option<&crate::Knock>,
+    limit: Duration,
+) -> Result<(Checked, iroh::endpoint::SendStream, Frames), GreetError> {
+    let greeting = greet::open(identity, connection, device, serial, knock);
+    let outcome = timeout(limit, greeting)
+        .await
+        .map_err(|_| GreetError::TimedOut)
+        .flatten();
+    if outcome.is_err() {
+        connection.close(code::GO_AWAY, b"");
+    }
+    outcome
+}
+
+/// Returns how long to wait after `attempts` failures in a row; `random` moves it by up to a quarter.
+pub(crate) fn pause(timing: &Timing, attempts: u32, random: u8) -> Duration {
+    let doubled = timing
+        .retry_first
+        .saturating_mul(1 << attempts.saturating_sub(1).min(20));
+    let pause = doubled.min(timing.retry_last);
+    pause.mul_f64(0.75 + f64::from(random) / 512.0)
+}
+
+impl From<ConnectError> for GreetError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Connecting {
+                source: ConnectingError::ConnectionError { source, .. },
+                ..
+            }
+            | ConnectError::Connection { source, .. } => source.into(),
+            ConnectError::Connecting {
+                source: ConnectingError::HandshakeFailure { .. },
+                ..
+            } => Self::Handshake,
+            ConnectError::Connect {
+                source: ConnectWithOptsError::NoAddress { .. },
+                ..
+            } => Self::NoAddress,
+            _ => Self::Lost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_are_spread() {
+        let timing = Timing::default();
+        let ms = |attempts, random| pause(&timing, attempts, random).as_millis();
+        assert_eq!((ms(1, 128), ms(2, 128), ms(3, 128)), (250, 500, 1000));
+        assert_eq!((ms(9, 128), ms(u32::MAX, 128)), (60_000, 60_000));
+        assert!(ms(9, 0) == 45_000 && ms(9, 255) < 75_000);
+    }
+}

@@ -1,0 +1,94 @@
+//! How QUIC behaves on a link.
+
+use std::time::Duration;
+
+use iroh::endpoint::{Connection, ConnectionState, MtuDiscoveryConfig, QuicTransportConfig, VarInt};
+use rustls::NamedGroup;
+
+/// Which end of a link a configuration is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Dialler,
+    Listener,
+}
+
+/// Returns the settings of one end of a link.
+pub(crate) fn config(side: Side) -> QuicTransportConfig {
+    // iroh allows no pause above five seconds here. The dialler's is shorter, so that he alone asks and the
+    // listener only answers: two packets a time instead of four.
+    let keep_alive = match side {
+        Side::Dialler => Duration::from_millis(4_700),
+        Side::Listener => Duration::from_secs(5),
+    };
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.interval(DAY);
+    QuicTransportConfig::builder()
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(VarInt::from_u32(WINDOW))
+        .receive_window(VarInt::from_u32(WINDOW))
+        .send_window(u64::from(WINDOW))
+        .max_idle_timeout(Some(VarInt::from_u32(30_000).into()))
+        .default_path_max_idle_timeout(Duration::from_secs(15))
+        .default_path_keep_alive_interval(keep_alive)
+        // The path's own keep-alive does; the connection's would come on top.
+        .keep_alive_interval(DAY)
+        .send_observed_address_reports(false)
+        .receive_observed_address_reports(false)
+        // A bit that shows every observer the round trip.
+        .allow_spin(false)
+        .mtu_discovery_config(Some(mtu))
+        .build()
+}
+
+/// Returns the name of the key exchange, if it is the one we insist on.
+pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Option<&'static str> {
+    let data = connection.handshake_data()?;
+    let data = data.downcast::<noq_proto::crypto::rustls::HandshakeData>().ok()?;
+    match data.negotiated_key_exchange_group? {
+        NamedGroup::X25519MLKEM768 => Some("X25519MLKEM768"),
+        _ => None,
+    }
+}
+
+/// How much may be under way on one link, each way: 80 MB/s at a round trip of 50 ms.
+const WINDOW: u32 = 4 << 20;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Why a connection is closed, as told inside it. A reason text is never sent.
+pub(crate) mod code {
+    use iroh::endpoint::VarInt;
+
+    use crate::RefuseReason;
+
+    /// Nothing is wrong.
+    pub(crate) const BYE: VarInt = VarInt::from_u32(0x100);
+    /// What everyone is told who has no business here, whatever the cause.
+    pub(crate) const GO_AWAY: VarInt = VarInt::from_u32(0x101);
+    /// Another link between the two devices is kept.
+    pub(crate) const DUPLICATE: VarInt = VarInt::from_u32(0x102);
+    /// What came was no frame.
+    pub(crate) const GARBAGE: VarInt = VarInt::from_u32(0x103);
+    /// More was queued than the other side took.
+    pub(crate) const OVERRUN: VarInt = VarInt::from_u32(0x104);
+
+    /// Tells someone who holds an invitation's key why it does not let him in.
+    pub(crate) fn refusal(reason: RefuseReason) -> VarInt {
+        match reason {
+            RefuseReason::Unknown => GO_AWAY,
+            RefuseReason::Expired => VarInt::from_u32(0x111),
+            RefuseReason::Used => VarInt::from_u32(0x112),
+            RefuseReason::Revoked => VarInt::from_u32(0x113),
+            RefuseReason::Denied => VarInt::from_u32(0x114),
+        }
+    }
+
+    /// Reads what [`refusal`] wrote.
+    pub(crate) fn refused(code: VarInt) -> Option<RefuseReason> {
+        use RefuseReason::{Denied, Expired, Revoked, Unknown, Used};
+        [Unknown, Expired, Used, Revoked, Denied]
+            .into_iter()
+            .find(|&reason| refusal(reason) == code)
+    }
+}

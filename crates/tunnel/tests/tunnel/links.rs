@@ -1,0 +1,257 @@
+use std::time::{Duration, Instant};
+
+use hexode_tunnel::{
+    self as tunnel, BindError, ChannelClass, CloseReason, Command, DownReason, Event, Timing,
+};
+
+use crate::harness::*;
+
+#[test]
+fn members_talk_both_ways() {
+    let ((ann, to_ben), (ben, to_ann)) = linked();
+    ann.frame(ben.id, to_ben, *b"hello ben");
+    assert_eq!(&*ben.until_frame(), b"hello ben");
+    ben.frame(ann.id, to_ann, *b"hello ann");
+    assert_eq!(&*ann.until_frame(), b"hello ann");
+}
+
+#[test]
+fn the_one_that_listens_may_dial_as_well() {
+    let (ann, ben) = pair();
+    ben.know(&ann);
+    ann.until_up(ben.id);
+    ben.until_up(ann.id);
+}
+
+#[test]
+fn frames_of_all_sizes_keep_their_order() {
+    let ((ann, link), (ben, _)) = linked();
+    let sizes = [1, 5000, 2, 1 << 20, 3, 4096, 4097, 70_000, 1];
+    for (n, size) in sizes.into_iter().enumerate() {
+        ann.frame(ben.id, link, vec![n as u8; size]);
+    }
+    for (n, size) in sizes.into_iter().enumerate() {
+        let frame = ben.until_frame();
+        assert_eq!((frame.len(), frame[0], frame[size - 1]), (size, n as u8, n as u8));
+    }
+}
+
+#[test]
+fn status_tells_how_a_device_is_connected() {
+    let ((ann, link), (ben, _)) = linked();
+    let snapshot = ann.snapshot();
+    let status = &snapshot.links[0];
+    assert_eq!(
+        (status.device, status.link, status.initiated),
+        (ben.id, link, true)
+    );
+    assert_eq!(
+        (status.remote, status.class),
+        (ben.address, ChannelClass::Loopback)
+    );
+    assert_eq!(status.key_exchange, "X25519MLKEM768");
+    assert!(
+        status.sent > 1200 && status.received > 1200 && status.round_trip > Duration::ZERO,
+        "{status:?}"
+    );
+    assert!(snapshot.unreachable.is_empty() && !ben.snapshot().links[0].initiated);
+}
+
+#[test]
+fn a_removed_member_is_cut_off_at_once_and_stays_out() {
+    let ((ann, _), (ben, _)) = linked();
+    let start = Instant::now();
+    ann.allow([]);
+    assert_eq!(ann.until_down(ben.id), DownReason::NotAllowed);
+    assert_eq!(ben.until_down(ann.id), DownReason::Refused);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    // He dials again and again, and is told nothing.
+    ben.know(&ann);
+    for _ in 0..3 {
+        assert_eq!(ben.until_unreachable(ann.id).1, "turned away");
+    }
+    assert!(ann.so_far().is_empty());
+}
+
+#[test]
+fn a_device_in_another_circle_is_turned_away() {
+    let ann = Device::new(1);
+    let mut elsewhere = config(2);
+    elsewhere.circle = wire::CircleId::new([8; 32]);
+    let ben = Device::with(elsewhere).unwrap();
+    ann.allow([&ben.id]);
+    ben.allow([&ann.id]);
+    ben.know(&ann);
+    assert_eq!(ben.until_unreachable(ann.id).1, "turned away");
+    ann.know(&ben);
+    assert_eq!(ann.until_unreachable(ben.id).1, "turned away");
+}
+
+#[test]
+fn a_device_that_is_not_there_is_tried_ever_more_seldom() {
+    let ann = Device::with(tunnel::Config {
+        timing: Timing {
+            hello: Duration::from_millis(50),
+            ..Timing::default()
+        },
+        ..config(1)
+    })
+    .unwrap();
+    ann.allow([&id(2)]);
+    // A socket that is open and says nothing.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    ann.send(Command::Know {
+        device: id(2),
+        addresses: vec![silent.local_addr().unwrap()],
+    });
+    let start = Instant::now();
+    for attempt in 1..=4 {
+        assert_eq!(ann.until_unreachable(id(2)), (attempt, "no answer".into()));
+    }
+    // 0.25 + 0.5 + 1 s, each less a quarter at most.
+    assert!(start.elapsed() > Duration::from_millis(1300));
+    let status = &ann.snapshot().unreachable[0];
+    assert_eq!(
+        (status.attempts, status.addresses, status.error.as_deref()),
+        (4, 1, Some("no answer"))
+    );
+    assert!(status.next_try.unwrap() > Duration::from_millis(1400));
+}
+
+#[test]
+fn a_device_that_was_killed_comes_back_on_another_port() {
+    let ((ann, _), (ben, _)) = linked();
+    ben.kill();
+    let ben = Device::new(2);
+    ben.allow([&ann.id]);
+    ben.know(&ann);
+    // Its new hello tells Ann at once that the old link is dead.
+    assert_eq!(ann.until_down(ben.id), DownReason::Replaced);
+    let link = ann.until_up(ben.id);
+    ben.until_up(ann.id);
+    ann.frame(ben.id, link, *b"again");
+    assert_eq!(&*ben.until_frame(), b"again");
+}
+
+#[test]
+fn a_device_that_was_killed_comes_back_on_the_same_port_and_is_found() {
+    let ((ann, _), (ben, _)) = linked();
+    let address = ben.address;
+    ben.kill();
+    let ben = Device::with(tunnel::Config {
+        bind: vec![address],
+        ..config(2)
+    })
+    .unwrap();
+    // Ben has forgotten where Ann is: she has to notice and to dial.
+    ben.allow([&ann.id]);
+    let start = Instant::now();
+    assert_eq!(ann.until_down(ben.id), DownReason::Lost);
+    ann.until_up(ben.id);
+    ben.until_up(ann.id);
+    assert!(start.elapsed() < Duration::from_secs(40));
+    eprintln!("noticed and found after {:?}", start.elapsed());
+}
+
+#[test]
+fn of_two_dials_at_once_one_link_stays_and_no_frame_is_lost_unseen() {
+    for _ in 0..8 {
+        let (ann, ben) = pair();
+        ann.know(&ben);
+        ben.know(&ann);
+        // Whichever came first: in the end both speak on the same link and hear each other.
+        let settle = |one: &Device, other: wire::DeviceId| {
+            let mut link = one.until_up(other);
+            one.frame(other, link, *b"mine");
+            loop {
+                match one.next() {
+                    Event::Up { link: new, .. } => {
+                        link = new;
+                        one.frame(other, link, *b"mine");
+                    }
+                    Event::Frame { link: on, bytes, .. } => {
+                        assert_eq!(&*bytes, b"mine");
+                        assert_eq!(on, link);
+                        return link;
+                    }
+                    Event::Down { reason, .. } => assert_eq!(reason, DownReason::Replaced),
+                    Event::Unreachable { .. } | Event::Bound { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let (ann_id, ben_id) = (ann.id, ben.id);
+        let ben = std::thread::spawn(move || {
+            settle(&ben, ann_id);
+            ben
+        });
+        settle(&ann, ben_id);
+        let ben = ben.join().unwrap();
+        let (ann_says, ben_says) = (ann.snapshot().links.remove(0), ben.snapshot().links.remove(0));
+        assert_ne!(ann_says.initiated, ben_says.initiated, "both mean the same link");
+    }
+}
+
+#[test]
+fn the_engine_may_close_a_link_and_it_comes_again() {
+    let ((ann, _), (ben, _)) = linked();
+    ann.send(Command::Close {
+        device: ben.id,
+        reason: CloseReason::Done,
+    });
+    assert_eq!(ann.until_down(ben.id), DownReason::ByEngine);
+    assert_eq!(ben.until_down(ann.id), DownReason::Closed);
+    ann.until_up(ben.id);
+    ben.until_up(ann.id);
+}
+
+#[test]
+fn shutting_down_tells_the_others_at_once() {
+    let ((ann, _), (ben, _)) = linked();
+    let start = Instant::now();
+    ann.send(Command::Shutdown);
+    assert_eq!(ann.until_down(ben.id), DownReason::Shutdown);
+    assert_eq!(ben.until_down(ann.id), DownReason::Closed);
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn a_taken_port_is_a_clear_error_or_another_port() {
+    let ann = Device::new(1);
+    let taken = tunnel::Config {
+        bind: vec![ann.address],
+        ..config(2)
+    };
+    let error = Device::with(taken.clone()).map(drop).unwrap_err();
+    assert!(matches!(error, BindError::PortTaken { address } if address == ann.address));
+    assert_eq!(
+        error.to_string(),
+        format!("port {} is in use", ann.address.port())
+    );
+    let elsewhere = Device::with(tunnel::Config {
+        port_fallback: true,
+        ..taken
+    })
+    .unwrap();
+    assert_ne!(elsewhere.address, ann.address);
+}
+
+#[test]
+fn an_address_the_machine_lacks_is_a_clear_error() {
+    let foreign = tunnel::Config {
+        bind: vec!["192.0.2.1:0".parse().unwrap()],
+        ..config(1)
+    };
+    assert!(matches!(
+        Device::with(foreign).map(drop).unwrap_err(),
+        BindError::Unusable { .. }
+    ));
+    let none = tunnel::Config {
+        bind: vec![],
+        ..config(1)
+    };
+    assert!(matches!(
+        Device::with(none).map(drop).unwrap_err(),
+        BindError::Addresses
+    ));
+}

@@ -1,0 +1,4 @@
+//! Real endpoints on the loopback interface, each with a runtime and a thread of its own.
+
+mod harness;
+mod links;
