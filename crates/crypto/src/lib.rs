@@ -6,7 +6,7 @@
 //! seed or a message and leave [`Entropy`] to whoever owns the shell.
 //!
 //! # Sources
-//! SHA-256: FIPS 180-4 · HMAC: RFC 2104 · HKDF: RFC 5869 · Ed25519: RFC 8032 · AES-256-GCM: NIST SP 800-38D.
+//! SHA-256: FIPS 180-4 · HMAC: RFC 2104 · HKDF: RFC 5869 · PBKDF2: RFC 8018 · Ed25519: RFC 8032 · AES-256-GCM: NIST SP 800-38D.
 
 #![warn(missing_docs)]
 
@@ -14,8 +14,10 @@ mod entropy;
 mod hash;
 mod seal;
 mod sign;
+mod stretch;
 
 pub use entropy::{Entropy, OsEntropy};
 pub use hash::{Hasher, derive_key, hash, mac};
 pub use seal::{SealError, SealingKey};
 pub use sign::{SignatureError, SigningKey, verify};
+pub use stretch::stretch_pbkdf2;

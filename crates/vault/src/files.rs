@@ -1,0 +1,183 @@
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use crypto::Entropy;
+
+/// The files of one vault: where they are, and the lock that keeps them to one process.
+#[derive(Debug)]
+pub(crate) struct Files {
+    dir: PathBuf,
+    /// Held until dropped; the system lets go of it however the process ends.
+    _lock: File,
+}
+
+/// Why the files could not be had.
+#[derive(Debug)]
+pub(crate) enum FilesError {
+    InUse,
+    Io(io::Error),
+}
+
+impl From<io::Error> for FilesError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Files {
+    /// Makes the folder (for its owner alone) where there is none, and locks it.
+    pub(crate) fn create(dir: &Path) -> Result<Self, FilesError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        Self::lock(dir)
+    }
+
+    /// Locks a folder that is there, and none that never held a vault: its owner may mean it for something else.
+    pub(crate) fn find(dir: &Path) -> Result<Option<Self>, FilesError> {
+        if dir.join(HEADER).try_exists()? || dir.join(DATABASE).try_exists()? {
+            Self::lock(dir).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn lock(dir: &Path) -> Result<Self, FilesError> {
+        let lock = private()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                dir: dir.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(FilesError::InUse),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join(DATABASE)
+    }
+
+    /// Where a database is made before it counts.
+    pub(crate) fn unfinished_database(&self) -> PathBuf {
+        self.dir.join(UNFINISHED_DATABASE)
+    }
+
+    /// Makes an empty file that only its owner may read, for SQLite to fill: it gives its other files the same mode.
+    pub(crate) fn create_unfinished_database(&self) -> io::Result<PathBuf> {
+        let path = self.unfinished_database();
+        private().create(true).truncate(true).write(true).open(&path)?;
+        Ok(path)
+    }
+
+    /// Lets the finished database count, durably.
+    pub(crate) fn finish_database(&self) -> io::Result<()> {
+        fs::rename(self.unfinished_database(), self.database())?;
+        self.sync_dir()
+    }
+
+    /// Removes what an interrupted creation left.
+    pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
+        for suffix in SUFFIXES {
+            remove(&self.dir.join(format!("{UNFINISHED_DATABASE}{suffix}")))?;
+        }
+        remove(&self.dir.join(UNFINISHED_HEADER))
+    }
+
+    /// Reads the header, at most `limit` bytes of it.
+    pub(crate) fn read_header(&self, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.dir.join(HEADER))?
+            .take(limit)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Writes the header so that, whatever happens, either the old or the new one is there whole.
+    pub(crate) fn write_header(&self, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = self.dir.join(UNFINISHED_HEADER);
+        let mut file = private()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(unfinished, self.dir.join(HEADER))?;
+        self.sync_dir()
+    }
+
+    pub(crate) fn has_header(&self) -> io::Result<bool> {
+        self.dir.join(HEADER).try_exists()
+    }
+
+    pub(crate) fn has_database(&self) -> io::Result<bool> {
+        self.database().try_exists()
+    }
+
+    /// Destroys the wrapped master key: overwritten in place, then removed. What is left can't be opened any more.
+    pub(crate) fn destroy_header(&self, entropy: &mut dyn Entropy) -> io::Result<()> {
+        for name in [HEADER, UNFINISHED_HEADER] {
+            let path = self.dir.join(name);
+            match OpenOptions::new().write(true).open(&path) {
+                Ok(mut file) => {
+                    let len = file.metadata()?.len().min(crate::header::MAX_LEN);
+                    let mut noise = vec![0; usize::try_from(len).expect("bounded")];
+                    entropy.fill(&mut noise);
+                    file.write_all(&noise)?;
+                    file.sync_all()?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            remove(&path)?;
+        }
+        self.sync_dir()
+    }
+
+    /// Removes all other files of the vault, and the folder if nothing else is in it.
+    pub(crate) fn remove_all(self) -> io::Result<()> {
+        for name in [DATABASE, UNFINISHED_DATABASE] {
+            for suffix in SUFFIXES {
+                remove(&self.dir.join(format!("{name}{suffix}")))?;
+            }
+        }
+        remove(&self.dir.join(LOCK))?;
+        match fs::remove_dir(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        File::open(&self.dir)?.sync_all()
+    }
+}
+
+/// Options for a file that only its owner may read or write.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+const HEADER: &str = "vault.key";
+const UNFINISHED_HEADER: &str = "vault.key.new";
+const DATABASE: &str = "vault.db";
+const UNFINISHED_DATABASE: &str = "vault.db.new";
+/// What SQLite puts beside a database, and the database itself.
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+const LOCK: &str = "vault.lock";

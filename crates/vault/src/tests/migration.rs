@@ -1,0 +1,65 @@
+use sqlcipher::rusqlite::Connection;
+
+use super::*;
+use crate::schema::{MIGRATIONS, Schema, migrate, version};
+
+/// Writes `sql` into a vault's database past its door.
+fn alter(dir: &Path, sql: &str) {
+    let vault = open(dir).unwrap();
+    vault.read(|db| db.execute_batch(sql)).unwrap();
+    vault.close().unwrap();
+}
+
+#[test]
+fn a_vault_of_a_newer_version_is_refused_and_left_alone() {
+    let (dir, vault) = create();
+    vault.close().unwrap();
+    let known = version(MIGRATIONS);
+    alter(
+        dir.path(),
+        &format!(
+            "PRAGMA user_version = {}; CREATE TABLE later (x ANY) STRICT",
+            known + 1
+        ),
+    );
+    let before = files(dir.path());
+    let refused = open(dir.path()).map(drop);
+    assert!(
+        matches!(refused, Err(OpenError::NewerVersion { found, known: k }) if found == known + 1 && k == known)
+    );
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "the vault has version 2, this build knows up to 1"
+    );
+    assert_eq!(files(dir.path()), before);
+}
+
+#[test]
+fn migrations_run_once_each_and_only_forward() {
+    let mut db = Connection::open_in_memory().unwrap();
+    let one = "CREATE TABLE t (x INTEGER) STRICT";
+    let two = "ALTER TABLE t ADD COLUMN y INTEGER NOT NULL DEFAULT 5";
+    let three = "UPDATE t SET y = y + 1";
+    assert_eq!(migrate(&mut db, &[one]).unwrap(), Schema::Fresh);
+    db.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(migrate(&mut db, &[one, two, three]).unwrap(), Schema::Current);
+    assert_eq!(migrate(&mut db, &[one, two, three]).unwrap(), Schema::Current);
+    let row: (i64, i64) = db
+        .query_row("SELECT x, y FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(row, (1, 6), "the last step ran once");
+    assert_eq!(migrate(&mut db, &[one, two]).unwrap(), Schema::Newer { found: 3 });
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_version_before_it() {
+    let mut db = Connection::open_in_memory().unwrap();
+    let one = "CREATE TABLE t (x INTEGER) STRICT";
+    let bad = "INSERT INTO t VALUES (1); INSERT INTO nowhere VALUES (1)";
+    assert!(migrate(&mut db, &[one, bad]).is_err());
+    let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let rows: u32 = db
+        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((version, rows), (1, 0));
+}
