@@ -43,3 +43,5 @@ pub const CHARTER_CHAIN: u64 = 1 << 14;
 pub const RECOVERY_KEYS: usize = 16;
 /// How many devices an invitation names to be dialled.
 pub const HINTS: usize = 4;
+/// How many addresses an invitation names of each of them.
+pub const HINT_ADDRESSES: usize = 8;

@@ -1,0 +1,5 @@
+//! Scenes with whole charters, random histories, the model check, and floods.
+
+mod bounds;
+mod scenes;
+mod world;
