@@ -156,7 +156,10 @@ impl Device {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let (answer, snapshot) = oneshot::channel();
         self.send(Command::Snapshot(answer));
-        snapshot.blocking_recv().unwrap()
+        // On another thread, since a test may be inside a runtime.
+        std::thread::spawn(|| snapshot.blocking_recv().unwrap())
+            .join()
+            .unwrap()
     }
 
     /// Takes what has come so far; the snapshot makes sure that all commands before were handled.

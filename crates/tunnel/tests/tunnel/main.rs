@@ -2,3 +2,6 @@
 
 mod harness;
 mod links;
+mod newcomers;
+mod stranger;
+mod strangers;

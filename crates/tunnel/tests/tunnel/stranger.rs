@@ -1,0 +1,129 @@
+//! The other side, built from iroh and the specification alone, so that it can break every rule.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use crypto::SigningKey;
+use iroh::{
+    Endpoint, EndpointAddr, EndpointId, RelayMode, SecretKey,
+    endpoint::{Connection, ConnectionError, RecvStream, SendStream, presets},
+};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
+use wire::{Blob, CircleId, DeviceId, Signature};
+
+pub(crate) const GO_AWAY: u32 = 0x101;
+pub(crate) const INITIATOR: u8 = 1;
+pub(crate) const RESPONDER: u8 = 2;
+
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    // A worker of its own, so that a test may wait for a device's events in between.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(crate::harness::LIMIT, test)
+            .await
+            .expect("in time")
+    })
+}
+
+pub(crate) fn provider(group: &'static dyn SupportedKxGroup) -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        kx_groups: vec![group],
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+/// An endpoint that speaks the same QUIC as a tunnel.
+pub(crate) async fn endpoint(key: &SigningKey, provider: Arc<CryptoProvider>) -> Endpoint {
+    Endpoint::builder(presets::Empty)
+        .crypto_provider(provider)
+        .secret_key(SecretKey::from_bytes(key.danger_seed()))
+        .alpns(vec![b"h3".to_vec()])
+        .relay_mode(RelayMode::Disabled)
+        .clear_ip_transports()
+        .bind_addr("127.0.0.1:0")
+        .unwrap()
+        .bind()
+        .await
+        .unwrap()
+}
+
+pub(crate) async fn pq_endpoint(key: &SigningKey) -> Endpoint {
+    endpoint(key, provider(aws_lc_rs::kx_group::X25519MLKEM768)).await
+}
+
+pub(crate) fn address_of(device: DeviceId, address: SocketAddr) -> EndpointAddr {
+    EndpointAddr::new(EndpointId::from_bytes(device.as_bytes()).unwrap()).with_ip_addr(address)
+}
+
+pub(crate) fn exporter(connection: &Connection, circle: CircleId, role: u8) -> [u8; 32] {
+    let mut secret = [0; 32];
+    let context = [&circle.as_bytes()[..], &[role]].concat();
+    connection
+        .export_keying_material(&mut secret, b"hexode hello 1", &context)
+        .unwrap();
+    secret
+}
+
+/// A member's hello as docs/spec/03-tunnel.md has it.
+pub(crate) fn member_hello(key: &SigningKey, secret: &[u8; 32]) -> Vec<u8> {
+    let statement = wire::encode(&(77u64, 0u64, 0u32));
+    hello(key, secret, &statement)
+}
+
+/// A newcomer's hello as docs/spec/03-tunnel.md has it.
+pub(crate) fn newcomer_hello(
+    key: &SigningKey,
+    invitation: &SigningKey,
+    secret: &[u8; 32],
+    request: &[u8],
+) -> Vec<u8> {
+    let proof = invitation.sign("hexode hello 1 invitation", &[secret, &key.public(), request]);
+    let kind = (
+        1u32,
+        invitation.public(),
+        Signature(proof),
+        Blob(request.to_vec()),
+    );
+    hello(key, secret, &wire::encode(&(77u64, 0u64, kind)))
+}
+
+fn hello(key: &SigningKey, secret: &[u8; 32], statement: &[u8]) -> Vec<u8> {
+    let signature = key.sign("hexode hello 1 device", &[secret, statement]);
+    [&[0][..], statement, &signature].concat()
+}
+
+pub(crate) async fn write(send: &mut SendStream, frame: &[u8]) {
+    send.write_all(&(frame.len() as u32).to_be_bytes()).await.unwrap();
+    send.write_all(frame).await.unwrap();
+}
+
+pub(crate) async fn read(recv: &mut RecvStream) -> Option<Vec<u8>> {
+    let mut length = [0; 4];
+    recv.read_exact(&mut length).await.ok()?;
+    let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+    recv.read_exact(&mut frame).await.ok()?;
+    Some(frame)
+}
+
+/// Tries to get a TLS session; two seconds are plenty on the loopback interface.
+pub(crate) async fn no_session(stranger: &Endpoint, to: EndpointAddr, alpn: &[u8]) {
+    let session = tokio::time::timeout(std::time::Duration::from_secs(2), stranger.connect(to, alpn)).await;
+    assert!(
+        !matches!(session, Ok(Ok(_))),
+        "a session where there must be none"
+    );
+}
+
+/// Waits for the close and returns the code that came with it; a text must not come.
+pub(crate) async fn close_code(connection: &Connection) -> u32 {
+    match connection.closed().await {
+        ConnectionError::ApplicationClosed(close) => {
+            assert!(close.reason.is_empty());
+            u32::try_from(close.error_code.into_inner()).unwrap()
+        }
+        other => panic!("{other:?}"),
+    }
+}
