@@ -1,1 +1,26 @@
-//! Doors for other programs: the HTTP API on a Unix socket.
+//! Opens a node's API to other programs of the same person: HTTP and JSON on a Unix socket in the home folder.
+//!
+//! [`Door`] is the serving side, [`client::Client`] the asking one; both speak the types of [`node::api`], and
+//! [`openapi`] describes what goes between them. Every front end comes through here: the command line, the
+//! full-screen chat, scripts.
+//!
+//! # The invariant
+//! Only processes of the user who owns the home folder get an answer, and none of them can stop another from
+//! getting one: connections, requests, listeners, bodies and waiting times are all bounded (see [`Door`]).
+//!
+//! # Specification
+//! `docs/spec/06-api.md`, `docs/openapi.json`.
+
+#![warn(missing_docs)]
+
+pub mod client;
+mod door;
+mod events;
+mod extract;
+mod passphrase;
+mod refusal;
+mod routes;
+
+pub use door::{Door, DoorError, Ended, socket_path};
+pub use passphrase::{Passphrase, Vault};
+pub use routes::openapi;

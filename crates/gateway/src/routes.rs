@@ -1,0 +1,137 @@
+//! What can be asked, one function a route; each does no more than hand the request to the [`Node`].
+
+#![allow(
+    unused_qualifications,
+    reason = "the code that `utoipa::path` generates repeats paths"
+)]
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use node::{
+    Node,
+    api::{ApiError, Check, Event, Status},
+};
+use tokio::sync::Notify;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{events, passphrase::Passphrase, passphrase::Vault, refusal::Refusal};
+
+mod circles;
+mod members;
+mod talk;
+mod vault;
+
+/// What every route has at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    pub(crate) node: Node,
+    /// Told when somebody asks the node to stop.
+    pub(crate) stop: Arc<Notify>,
+}
+
+/// Describes the API as an OpenAPI 3.1 document in JSON: the contents of `docs/openapi.json`.
+pub fn openapi() -> String {
+    let mut text = documented()
+        .into_openapi()
+        .to_pretty_json()
+        .expect("the description has only text keys");
+    text.push('\n');
+    text
+}
+
+pub(crate) fn router(desk: Desk) -> Router {
+    let (router, _) = documented().split_for_parts();
+    router
+        .fallback(async || Refusal::not_found("there is no such address", "docs/openapi.json lists them all"))
+        .method_not_allowed_fallback(async || {
+            Refusal::not_found(
+                "there is no such method at this address",
+                "docs/openapi.json lists them all",
+            )
+        })
+        .with_state(desk)
+}
+
+fn documented() -> OpenApiRouter<Desk> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(status))
+        .routes(routes!(events))
+        .routes(routes!(selfcheck))
+        .routes(routes!(stop))
+        .routes(routes!(vault::vault, vault::create))
+        .routes(routes!(vault::unlock))
+        .routes(routes!(vault::lock))
+        .routes(routes!(circles::circles, circles::found))
+        .routes(routes!(circles::join))
+        .routes(routes!(circles::circle))
+        .routes(routes!(circles::invitations, circles::invite))
+        .routes(routes!(circles::withdraw))
+        .routes(routes!(circles::tunnels))
+        .routes(routes!(circles::export))
+        .routes(routes!(members::members))
+        .routes(routes!(members::remove_member))
+        .routes(routes!(members::devices))
+        .routes(routes!(members::remove_device))
+        .routes(routes!(members::safety_words))
+        .routes(routes!(members::verify, members::unverify))
+        .routes(routes!(talk::conversations, talk::found_group))
+        .routes(routes!(talk::conversation))
+        .routes(routes!(talk::page))
+        .routes(routes!(talk::mark_read))
+        .routes(routes!(talk::send))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Hexode",
+        description = "The API of one running node, on a Unix socket in its home folder. Ids are 52 base32 \
+                       characters, times are milliseconds since 1970 (UTC). Every error is an `ApiError`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(Event, Passphrase, Vault)),
+    tags(
+        (name = "node", description = "The node itself"),
+        (name = "vault", description = "The encrypted store"),
+        (name = "circles", description = "Circles, invitations, tunnels"),
+        (name = "members", description = "Members, devices, verification"),
+        (name = "conversations", description = "Conversations and messages")
+    )
+)]
+struct Description;
+
+/// Tells how the node stands; answers a locked node too.
+#[utoipa::path(get, path = "/v1/status", tag = "node", responses(
+    (status = 200, body = Status), (status = "default", body = ApiError)))]
+async fn status(State(desk): State<Desk>) -> Json<Status> {
+    Json(desk.node.status().await)
+}
+
+/// Streams what happens, from now on, as server-sent events with an `Event` in JSON each.
+#[utoipa::path(get, path = "/v1/events", tag = "node", responses(
+    (status = 200, content_type = "text/event-stream", body = Event), (status = "default", body = ApiError)))]
+async fn events(State(desk): State<Desk>) -> Response {
+    events::stream(desk.node.events())
+}
+
+/// Lets the node check itself.
+#[utoipa::path(get, path = "/v1/selfcheck", tag = "node", responses(
+    (status = 200, body = Vec<Check>), (status = "default", body = ApiError)))]
+async fn selfcheck(State(desk): State<Desk>) -> Result<Json<Vec<Check>>, Refusal> {
+    Ok(Json(desk.node.selfcheck().await?))
+}
+
+/// Asks the node to close its tunnels and its vault and to end; answers before it has.
+#[utoipa::path(post, path = "/v1/stop", tag = "node", responses(
+    (status = 202), (status = "default", body = ApiError)))]
+async fn stop(State(desk): State<Desk>) -> Response {
+    desk.stop.notify_one();
+    StatusCode::ACCEPTED.into_response()
+}

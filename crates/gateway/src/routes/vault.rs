@@ -1,0 +1,49 @@
+use axum::{Json, extract::State, http::StatusCode};
+use node::api::ApiError;
+
+use super::Desk;
+use crate::{
+    extract::Body,
+    passphrase::{Passphrase, Vault},
+    refusal::Refusal,
+};
+
+/// Tells whether there is a vault and whether it is open.
+#[utoipa::path(get, path = "/v1/vault", tag = "vault", responses(
+    (status = 200, body = Vault), (status = "default", body = ApiError)))]
+pub(super) async fn vault(State(desk): State<Desk>) -> Json<Vault> {
+    Json(Vault {
+        exists: desk.node.has_vault().await,
+        locked: desk.node.status().await.locked,
+    })
+}
+
+/// Creates the vault under a passphrase and leaves it open.
+#[utoipa::path(post, path = "/v1/vault", tag = "vault", request_body = Passphrase, responses(
+    (status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn create(
+    State(desk): State<Desk>,
+    Body(body): Body<Passphrase>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.create(body.passphrase).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Opens the vault.
+#[utoipa::path(post, path = "/v1/unlock", tag = "vault", request_body = Passphrase, responses(
+    (status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn unlock(
+    State(desk): State<Desk>,
+    Body(body): Body<Passphrase>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.unlock(body.passphrase).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Closes all tunnels and the vault and drops the keys from memory.
+#[utoipa::path(post, path = "/v1/lock", tag = "vault", responses(
+    (status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn lock(State(desk): State<Desk>) -> Result<StatusCode, Refusal> {
+    desk.node.lock().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
