@@ -126,6 +126,7 @@ pub enum Role {
 
 /// Founds a circle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Found {
     /// The circle's name.
     pub name: String,
@@ -137,6 +138,7 @@ pub struct Found {
 
 /// Joins a circle by an invitation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Join {
     /// The invitation's link.
     pub invitation: String,
@@ -220,6 +222,7 @@ pub struct SafetyWords {
 
 /// Confirms that the words or the code were compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Verify {
     /// How they were compared.
     pub method: VerifyMethod,
@@ -230,6 +233,7 @@ pub struct Verify {
 
 /// Asks for an invitation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Invite {
     /// The newcomer's role; not used with `own_device`.
     pub role: Role,
@@ -371,6 +375,7 @@ pub enum ConversationKind {
 
 /// Founds a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewGroup {
     /// The group's name.
     pub name: String,
@@ -380,6 +385,7 @@ pub struct NewGroup {
 
 /// Sends a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Send {
     /// To whom: `everyone`, a member's name or id, a group's name or id, or a conversation's id.
     pub to: String,
@@ -443,6 +449,7 @@ pub struct Page {
 
 /// Asks for a part of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PageQuery {
     /// The message before which to read; absent for the newest part.
     #[serde(default)]
