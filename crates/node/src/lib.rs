@@ -1,3 +1,24 @@
 //! One running device: the engine, delivery and the API every front end uses.
+//!
+//! [`Node`] is the handle that front ends hold: every method is one request, answered when what it did is
+//! durable. Behind it stand the [`engine`] (one thread that owns the vault and decides everything) and the
+//! tunnels (one per circle, on a runtime of their own), joined by a queue in each direction.
+//!
+//! # The invariant
+//! Nothing is sent, acknowledged or shown that is not stored: an engine's turn commits first, and only then
+//! are its frames sent, its requests answered and its events published.
+//!
+//! # Specification
+//! `docs/spec/06-delivery.md`, `docs/spec/07-api.md` · threats: `docs/threat-model.md`
 
 pub mod api;
+pub mod engine;
+mod error;
+mod node;
+mod selfcheck;
+mod shell;
+mod words;
+
+pub use engine::Setup;
+pub use node::Node;
+pub use words::words;

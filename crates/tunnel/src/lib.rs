@@ -44,4 +44,5 @@ pub use command::{CloseReason, Command, Knock, RefuseReason};
 pub use config::{BindError, Config, LanConfig, Timing};
 pub use event::{DownReason, Event, EventSink, LinkId, Received};
 pub use status::{ChannelClass, LinkStatus, Snapshot, UnreachableStatus};
+pub use tls::key_exchange_groups;
 pub use tunnel::Tunnel;

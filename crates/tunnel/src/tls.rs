@@ -5,6 +5,11 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 /// What QUIC says it carries. Every web server says the same; the program's name appears nowhere.
 pub(crate) const ALPN: &[u8] = b"h3";
 
+/// Lists the key exchanges that every tunnel offers and takes, by their TLS names.
+pub fn key_exchange_groups() -> Vec<String> {
+    provider().kx_groups.iter().map(|group| format!("{:?}", group.name())).collect()
+}
+
 /// Returns the one provider: X25519MLKEM768 and nothing weaker, AES-256-GCM before all else.
 ///
 /// AES-128-GCM has to stay, since QUIC protects its very first packets with it under a public key (RFC 9001

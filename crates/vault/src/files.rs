@@ -113,6 +113,11 @@ impl Files {
         self.sync_dir()
     }
 
+    /// Tells whether a folder holds a vault's header; one that cannot be looked at holds none.
+    pub(crate) fn hold_vault(dir: &Path) -> bool {
+        dir.join(HEADER).is_file()
+    }
+
     pub(crate) fn has_header(&self) -> io::Result<bool> {
         self.dir.join(HEADER).try_exists()
     }

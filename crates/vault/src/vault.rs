@@ -81,6 +81,11 @@ impl Vault {
         Ok(Self::new(connection, &master, files))
     }
 
+    /// Tells whether a folder holds a vault, opened or not.
+    pub fn exists(dir: &Path) -> bool {
+        Files::hold_vault(dir)
+    }
+
     /// Opens the vault in a folder.
     pub fn open(dir: &Path, passphrase: &Passphrase, options: Options) -> Result<Self, OpenError> {
         let files = Files::find(dir)?.ok_or(OpenError::Missing)?;

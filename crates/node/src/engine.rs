@@ -1,0 +1,352 @@
+//! The engine: one synchronous loop through which everything passes that changes what this device keeps.
+//!
+//! One *turn*: a batch of inputs (requests from front ends, events from tunnels) is handled, what it changes is
+//! written in **one** transaction, and only when that is durable are frames sent, requests answered and events
+//! published. If the transaction fails, nothing of the turn has happened: memory is read back from the vault,
+//! requests get the error, links start over.
+//!
+//! The engine has no threads, sockets or clock of its own. `shell` runs it for real; `testnet` runs many of
+//! them on virtual links and a virtual clock.
+
+mod circle;
+mod flow;
+mod join;
+mod link;
+mod requests;
+mod sync;
+mod view;
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use crypto::Entropy;
+use tokio::sync::oneshot;
+use vault::{Passphrase, StoreError, Vault};
+use wire::CircleId;
+
+use crate::{
+    api::{self, ApiError},
+    error::{from_create, from_open, from_store, locked},
+};
+pub(crate) use circle::CircleState;
+
+/// What the engine is told.
+pub enum Input {
+    /// A front end asks for something.
+    Request(Box<dyn Request>),
+    /// A circle's tunnel reports something.
+    Tunnel(CircleId, tunnel::Event),
+    /// A circle's tunnel could not be started.
+    TunnelFailed(CircleId, String),
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(_) => f.write_str("Request"),
+            Self::Tunnel(circle, event) => write!(f, "Tunnel({circle:?}, {event:?})"),
+            Self::TunnelFailed(circle, _) => write!(f, "TunnelFailed({circle:?})"),
+        }
+    }
+}
+
+/// What is to be done after a turn, in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Starts a circle's tunnel.
+    Start(Box<tunnel::Config>),
+    /// Gives a command to a circle's tunnel.
+    Tunnel(CircleId, tunnel::Command),
+    /// Tells front ends what happened.
+    Publish(api::Event),
+}
+
+/// One request of a front end: run inside a turn, answered after its commit.
+pub trait Request: Send {
+    /// Carries the request out; a vault's error ends the turn.
+    fn run(&mut self, access: &mut Access<'_, '_>) -> Result<(), StoreError>;
+    /// Answers: with what `run` found, or with why the turn failed.
+    fn finish(self: Box<Self>, outcome: Result<(), ApiError>);
+}
+
+/// What a request may see and change.
+pub struct Access<'a, 'v> {
+    pub(crate) circles: &'a mut BTreeMap<CircleId, CircleState>,
+    pub(crate) setup: &'a Setup,
+    pub(crate) ctx: Ctx<'a, 'v>,
+}
+
+impl fmt::Debug for Access<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Access({} circles)", self.circles.len())
+    }
+}
+
+/// The turn under way: its transaction, its effects, its time.
+pub(crate) struct Ctx<'a, 'v> {
+    pub(crate) tx: &'a mut vault::Turn<'v>,
+    pub(crate) effects: &'a mut Vec<Effect>,
+    pub(crate) entropy: &'a mut dyn Entropy,
+    pub(crate) time: Time,
+    /// Whether anyone listens to events; if not, they are not made.
+    pub(crate) watched: bool,
+}
+
+/// The time of a turn, given by whoever runs the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    /// Since some moment before the engine started; never goes back.
+    pub since_start: Duration,
+    /// The device's clock, in milliseconds since 1970; may jump.
+    pub wall_ms: u64,
+}
+
+/// How a device is set up; the same for all its circles.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The folder that holds the vault.
+    pub home: PathBuf,
+    /// Where tunnels listen; empty for every interface on a port the system chooses.
+    pub bind: Vec<SocketAddr>,
+    /// Whether members are looked for on the local network.
+    pub lan: bool,
+    /// How the vault is made and kept.
+    pub vault: vault::Options,
+}
+
+/// The engine of one device.
+pub struct Engine {
+    setup: Setup,
+    open: Option<Open>,
+    entropy: Box<dyn Entropy + Send>,
+    started_ms: u64,
+}
+
+/// What an unlocked engine holds.
+struct Open {
+    vault: Vault,
+    circles: BTreeMap<CircleId, CircleState>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine(locked: {})", self.open.is_none())
+    }
+}
+
+impl Engine {
+    /// Makes an engine, locked.
+    pub fn new(setup: Setup, entropy: Box<dyn Entropy + Send>, time: Time) -> Self {
+        Self { setup, open: None, entropy, started_ms: time.wall_ms }
+    }
+
+    /// Tells whether this device has a vault.
+    pub fn has_vault(&self) -> bool {
+        self.open.is_some() || Vault::exists(&self.setup.home.join(VAULT))
+    }
+
+    /// Makes the vault and opens it.
+    pub fn create(&mut self, passphrase: &Passphrase, time: Time) -> Result<Vec<Effect>, ApiError> {
+        if self.open.is_some() {
+            return Err(from_create(&vault::CreateError::AlreadyExists));
+        }
+        let vault = Vault::create(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
+            .map_err(|error| from_create(&error))?;
+        self.opened(vault, time)
+    }
+
+    /// Opens the vault and starts the tunnels of all its circles.
+    pub fn unlock(&mut self, passphrase: &Passphrase, time: Time) -> Result<Vec<Effect>, ApiError> {
+        if self.open.is_some() {
+            return Ok(Vec::new());
+        }
+        let vault = Vault::open(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
+            .map_err(|error| from_open(&error))?;
+        self.opened(vault, time)
+    }
+
+    /// Ends all tunnels, closes the vault and drops every key.
+    pub fn lock(&mut self) -> Vec<Effect> {
+        let Some(open) = self.open.take() else {
+            return Vec::new();
+        };
+        let shut = |circle: &CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
+        let mut effects: Vec<_> = open.circles.keys().map(shut).collect();
+        effects.push(Effect::Publish(api::Event::Locked));
+        effects
+    }
+
+    fn opened(&mut self, vault: Vault, time: Time) -> Result<Vec<Effect>, ApiError> {
+        let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
+        let mut effects: Vec<_> =
+            circles.values().filter_map(|circle| circle.start(&self.setup, time)).flatten().collect();
+        effects.push(Effect::Publish(api::Event::Unlocked));
+        self.open = Some(Open { vault, circles });
+        Ok(effects)
+    }
+
+    /// Runs one turn over `inputs`, and over what has become due.
+    pub fn turn(&mut self, inputs: Vec<Input>, time: Time, watched: bool) -> Vec<Effect> {
+        let (mut requests, mut effects) = (Vec::new(), Vec::new());
+        let Some(open) = &mut self.open else {
+            for input in inputs {
+                if let Input::Request(request) = input {
+                    request.finish(Err(locked()));
+                }
+            }
+            return effects;
+        };
+        let done =
+            open.turn(&self.setup, inputs, &mut requests, &mut effects, self.entropy.as_mut(), time, watched);
+        let outcome = match done {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "a turn failed and was undone");
+                effects = open.start_over(&error);
+                Err(from_store(&error))
+            }
+        };
+        requests.into_iter().for_each(|request| request.finish(outcome.clone()));
+        effects
+    }
+
+    /// Returns when the next turn is due although nothing comes in.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.open.as_ref()?.circles.values().filter_map(CircleState::deadline).min()
+    }
+
+    /// Describes the node.
+    pub fn status(&self) -> api::Status {
+        let circles = self.open.iter().flat_map(|open| open.circles.values());
+        api::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            locked: self.open.is_none(),
+            started_ms: self.started_ms,
+            circles: circles.map(CircleState::view).collect(),
+        }
+    }
+
+    /// Gives the open vault to a check that needs it whole.
+    pub(crate) fn vault(&self) -> Option<&Vault> {
+        self.open.as_ref().map(|open| &open.vault)
+    }
+}
+
+impl Open {
+    #[expect(clippy::too_many_arguments, reason = "the parts of one turn, borrowed apart from each other")]
+    fn turn(
+        &mut self,
+        setup: &Setup,
+        inputs: Vec<Input>,
+        requests: &mut Vec<Box<dyn Request>>,
+        effects: &mut Vec<Effect>,
+        entropy: &mut dyn Entropy,
+        time: Time,
+        watched: bool,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.vault.begin()?;
+        let mut failed = None;
+        for input in inputs {
+            let ctx = Ctx { tx: &mut tx, effects, entropy, time, watched };
+            let handled = match input {
+                Input::Request(mut request) => {
+                    let run = match &failed {
+                        None => request.run(&mut Access { circles: &mut self.circles, setup, ctx }),
+                        Some(_) => Ok(()),
+                    };
+                    requests.push(request);
+                    run
+                }
+                Input::Tunnel(circle, event) => match (self.circles.get_mut(&circle), &failed) {
+                    (Some(circle), None) => circle.handle_tunnel(ctx, event),
+                    _ => Ok(()),
+                },
+                Input::TunnelFailed(circle, why) => {
+                    if let Some(circle) = self.circles.get_mut(&circle) {
+                        circle.trouble = Some(why);
+                    }
+                    Ok(())
+                }
+            };
+            // The requests that follow must still be answered.
+            failed = failed.or(handled.err());
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for circle in self.circles.values_mut() {
+            circle.finish_turn(&mut Ctx { tx: &mut tx, effects, entropy, time, watched })?;
+        }
+        tx.commit()
+    }
+
+    /// Reads everything back from the vault after a turn that failed, and lets all links start over.
+    fn start_over(&mut self, error: &StoreError) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let trouble = from_store(error).message;
+        let Ok(mut restored) = circle::restore_all(&self.vault) else {
+            return effects;
+        };
+        for (id, old) in &mut self.circles {
+            match restored.get_mut(id) {
+                Some(new) => new.inherit(old, &trouble, &mut effects),
+                None => effects.push(Effect::Tunnel(*id, tunnel::Command::Shutdown)),
+            }
+        }
+        self.circles = restored;
+        effects
+    }
+}
+
+/// A request made of a closure and the channel for its answer.
+pub(crate) struct Call<T, F> {
+    pub(crate) act: Option<F>,
+    pub(crate) found: Option<Result<T, ApiError>>,
+    pub(crate) answer: oneshot::Sender<Result<T, ApiError>>,
+}
+
+impl<T, F> Request for Call<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send,
+{
+    fn run(&mut self, access: &mut Access<'_, '_>) -> Result<(), StoreError> {
+        let Some(act) = self.act.take() else { return Ok(()) };
+        self.found = Some(match act(access) {
+            Ok(found) => Ok(found),
+            Err(RequestError::Refused(error)) => Err(error),
+            Err(RequestError::Vault(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), ApiError>) {
+        let Self { found, answer, .. } = *self;
+        let found = outcome.and_then(|()| found.unwrap_or_else(|| Err(locked())));
+        // Nobody waits any more if the front end went away; what was done stays done.
+        let _ = answer.send(found);
+    }
+}
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub enum RequestError {
+    /// It was refused before anything was changed.
+    Refused(ApiError),
+    /// The vault failed; the whole turn is undone.
+    Vault(StoreError),
+}
+
+impl From<ApiError> for RequestError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<StoreError> for RequestError {
+    fn from(error: StoreError) -> Self {
+        Self::Vault(error)
+    }
+}
+
+/// The vault's folder in the home.
+const VAULT: &str = "vault";

@@ -1,0 +1,325 @@
+//! One circle as this device holds it in memory: charter, journal, links, and what others have stored and read.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use charter::{Charter, Invitation};
+use crypto::SigningKey;
+use journal::{Chain, Descriptor, Entry, Journal, Membership, SignedRun};
+use serde::{Deserialize, Serialize};
+use vault::{
+    CircleRecord, CircleRow, CircleState as Standing, ConversationRow, OpenError, Part, StoreError, Vault,
+};
+use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId};
+
+use super::{
+    Ctx, Effect, Setup, Time,
+    link::{ChainKey, Link},
+};
+use crate::api;
+
+/// A circle this device belongs to, wants to join, or belonged to.
+pub(crate) struct CircleState {
+    pub(crate) row: CircleRow,
+    pub(crate) id: CircleId,
+    pub(crate) key: SigningKey,
+    pub(crate) me: DeviceId,
+    pub(crate) standing: Standing,
+    /// The invitation in hand while standing is `Joining`.
+    pub(crate) invitation: Option<Invitation>,
+    /// The names a newcomer asked for.
+    pub(crate) redemption: Vec<u8>,
+    pub(crate) charter: Charter,
+    pub(crate) journal: Journal,
+    pub(crate) conversations: BTreeMap<ConversationId, ConversationRow>,
+    /// How far each other device has stored and read each chain, as it said itself.
+    pub(crate) receipts: BTreeMap<(ConversationId, DeviceId), BTreeMap<DeviceId, (u64, u64)>>,
+    /// How far this device's person has read each chain.
+    pub(crate) read: BTreeMap<ChainKey, u64>,
+    pub(crate) links: BTreeMap<DeviceId, Link>,
+    /// Where this device listens.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Where others may be reached, newest last.
+    pub(crate) known: BTreeMap<DeviceId, Vec<SocketAddr>>,
+    /// Why a device was not reached last, and after how many attempts.
+    pub(crate) unreachable: BTreeMap<DeviceId, (u32, String)>,
+    /// The rendezvous secrets this device has been given, by the charter entry since which they hold.
+    pub(crate) rendezvous: BTreeMap<EntryId, [u8; 32]>,
+    pub(crate) listen_port: u16,
+    pub(crate) trouble: Option<String>,
+
+    /// Entries this device wrote in this turn, not yet signed and stored.
+    pub(crate) written: Vec<Entry>,
+    /// Runs that were stored in this turn.
+    pub(crate) fresh: Vec<SignedRun>,
+    /// Chains of others that moved and are offered to all who lack them when the time comes.
+    pub(crate) lazy: BTreeSet<ChainKey>,
+    pub(crate) lazy_at: Option<Duration>,
+}
+
+impl CircleState {
+    /// Makes the state of a circle that has just been founded or is to be joined.
+    pub(crate) fn new(row: CircleRow, id: CircleId, key: SigningKey, charter: Charter) -> Self {
+        let mut journal = Journal::new(id);
+        journal.open(Descriptor::Everyone);
+        Self {
+            row,
+            id,
+            me: DeviceId::new(key.public()),
+            key,
+            standing: Standing::Member,
+            invitation: None,
+            redemption: Vec::new(),
+            charter,
+            journal,
+            conversations: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            read: BTreeMap::new(),
+            links: BTreeMap::new(),
+            addresses: Vec::new(),
+            known: BTreeMap::new(),
+            unreachable: BTreeMap::new(),
+            rendezvous: BTreeMap::new(),
+            listen_port: 0,
+            trouble: None,
+            written: Vec::new(),
+            fresh: Vec::new(),
+            lazy: BTreeSet::new(),
+            lazy_at: None,
+        }
+    }
+
+    /// Returns this device's member, once the charter knows it.
+    pub(crate) fn my_member(&self) -> Option<MemberId> {
+        self.charter.roster().device(&self.me).map(|device| device.member)
+    }
+
+    /// Returns the member whose live device this is.
+    pub(crate) fn live_member(&self, device: &DeviceId) -> Option<MemberId> {
+        match Members(&self.charter).standing(device) {
+            journal::Standing::Live(member) => Some(member),
+            journal::Standing::Removed(_) | journal::Standing::Unknown => None,
+        }
+    }
+
+    /// Returns the conversation's row, making it on first use.
+    pub(crate) fn conversation_row(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        id: ConversationId,
+    ) -> Result<ConversationRow, StoreError> {
+        if let Some(row) = self.conversations.get(&id) {
+            return Ok(*row);
+        }
+        let descriptor = self.journal.descriptor(&id).map(Descriptor::encode).unwrap_or_default();
+        let row = ctx.tx.add_conversation(self.row, &id, &descriptor.0)?;
+        self.conversations.insert(id, row);
+        Ok(row)
+    }
+
+    /// Says what to do so that the circle's tunnel runs; nothing if it has no use for one.
+    pub(crate) fn start(&self, setup: &Setup, _time: Time) -> Option<Vec<Effect>> {
+        if !matches!(self.standing, Standing::Member | Standing::Awaiting) {
+            return None;
+        }
+        let bind = if setup.bind.is_empty() {
+            ["0.0.0.0", "[::]"].map(|ip| format!("{ip}:{}", self.listen_port)).to_vec()
+        } else {
+            let with_port = |address: &SocketAddr| match address.port() {
+                0 => SocketAddr::new(address.ip(), self.listen_port),
+                _ => *address,
+            };
+            setup.bind.iter().map(|address| with_port(address).to_string()).collect()
+        };
+        let config = tunnel::Config {
+            circle: self.id,
+            key: self.key.clone(),
+            bind: bind.iter().filter_map(|address| address.parse().ok()).collect(),
+            port_fallback: true,
+            lan: setup.lan.then(tunnel::LanConfig::default),
+            timing: tunnel::Timing::default(),
+        };
+        let mut effects = vec![Effect::Start(Box::new(config))];
+        let commands = self.start_commands();
+        effects.extend(commands.into_iter().map(|command| Effect::Tunnel(self.id, command)));
+        Some(effects)
+    }
+
+    fn start_commands(&self) -> Vec<tunnel::Command> {
+        if let (Standing::Awaiting, Some(invitation)) = (self.standing, &self.invitation) {
+            return vec![self.knock(invitation)];
+        }
+        let mut commands = vec![tunnel::Command::Allow(self.allowed())];
+        let known = self.known.iter().filter(|(device, _)| self.live_member(device).is_some());
+        commands.extend(known.map(|(device, addresses)| tunnel::Command::Know {
+            device: *device,
+            addresses: addresses.clone(),
+        }));
+        commands.push(tunnel::Command::LanSecrets(self.lan_secrets()));
+        commands
+    }
+
+    /// Lists the devices with which this one has tunnels.
+    pub(crate) fn allowed(&self) -> BTreeSet<DeviceId> {
+        let devices = self.charter.roster().devices().keys().copied();
+        devices.filter(|device| *device != self.me).collect()
+    }
+
+    /// Lists the charter entries since which a rendezvous secret of its own holds: the founding, every removal.
+    pub(crate) fn epochs(&self) -> Vec<EntryId> {
+        let roster = self.charter.roster();
+        let mut removals: Vec<_> =
+            roster.removed().values().map(|removed| (removed.at_ms, removed.entry)).collect();
+        removals.sort_unstable();
+        removals.dedup();
+        let founding = EntryId::new(*self.id.as_bytes());
+        std::iter::once(founding).chain(removals.into_iter().map(|(_, entry)| entry)).collect()
+    }
+
+    /// Makes the secrets under which members find each other on the local network: the current one, then the
+    /// one before the last removal.
+    ///
+    /// Each hashes **all** secrets up to it, so that whoever was removed lacks a part whatever the order of
+    /// removals was.
+    pub(crate) fn lan_secrets(&self) -> Vec<[u8; 32]> {
+        let held: Vec<_> =
+            self.epochs().into_iter().filter(|epoch| self.rendezvous.contains_key(epoch)).collect();
+        let of = |epochs: &[EntryId]| {
+            let mut epochs = epochs.to_vec();
+            epochs.sort_unstable();
+            let mut hasher = crypto::Hasher::new(RENDEZVOUS);
+            for secret in epochs.iter().filter_map(|epoch| self.rendezvous.get(epoch)) {
+                hasher.part(secret);
+            }
+            hasher.finish()
+        };
+        match held.split_last() {
+            None => Vec::new(),
+            Some((_, [])) => vec![of(&held)],
+            Some((_, before)) => vec![of(&held), of(before)],
+        }
+    }
+
+    /// Queues a frame for a device with a link.
+    pub(crate) fn send(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, frame: &Frame) {
+        if let Some(link) = self.links.get(&device) {
+            let command = tunnel::Command::Send { device, link: link.id, frame: frame.encode() };
+            ctx.effects.push(Effect::Tunnel(self.id, command));
+        }
+    }
+
+    /// Queues a frame for every device with a link but one.
+    pub(crate) fn send_all(&self, ctx: &mut Ctx<'_, '_>, but: Option<&DeviceId>, frame: &Frame) {
+        for device in self.links.keys().filter(|device| Some(*device) != but) {
+            self.send(ctx, *device, frame);
+        }
+    }
+
+    /// Gives the tunnel a command.
+    pub(crate) fn command(&self, ctx: &mut Ctx<'_, '_>, command: tunnel::Command) {
+        ctx.effects.push(Effect::Tunnel(self.id, command));
+    }
+
+    /// Takes over what is not kept in the vault from the state that a failed turn spoilt.
+    pub(crate) fn inherit(&mut self, old: &mut Self, trouble: &str, effects: &mut Vec<Effect>) {
+        self.addresses = std::mem::take(&mut old.addresses);
+        self.trouble = Some(trouble.to_owned());
+        for device in old.links.keys() {
+            let command = tunnel::Command::Close { device: *device, reason: tunnel::CloseReason::Misbehaved };
+            effects.push(Effect::Tunnel(self.id, command));
+        }
+    }
+
+    /// Returns when this circle wants a turn although nothing comes in.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.lazy_at
+    }
+}
+
+/// Answers the journal's question with the charter's roster.
+pub(crate) struct Members<'a>(pub(crate) &'a Charter);
+
+impl Membership for Members<'_> {
+    fn standing(&self, device: &DeviceId) -> journal::Standing {
+        let roster = self.0.roster();
+        match (roster.device(device), roster.removed().get(device)) {
+            (Some(live), _) => journal::Standing::Live(live.member),
+            (None, Some(removed)) => journal::Standing::Removed(removed.member),
+            (None, None) => journal::Standing::Unknown,
+        }
+    }
+}
+
+/// Reads all circles from the vault.
+pub(crate) fn restore_all(vault: &Vault) -> Result<BTreeMap<CircleId, CircleState>, OpenError> {
+    let mut circles = BTreeMap::new();
+    for record in vault.circles()? {
+        circles.insert(record.circle, restore(vault, &record)?);
+    }
+    Ok(circles)
+}
+
+fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenError> {
+    let damaged = || OpenError::Damaged { what: Part::Record };
+    let entries = vault.charter_entries(record.row).collect::<Result<Vec<_>, _>>()?;
+    let charter = Charter::restore(record.circle, entries.into_iter().map(|entry| entry.bytes))
+        .map_err(|_| damaged())?;
+    let key = SigningKey::from_seed(&record.device_seed);
+    let mut state = CircleState::new(record.row, record.circle, key, charter);
+    state.standing = record.state;
+    state.listen_port = record.listen_port.unwrap_or(0);
+    if let Some(pending) = &record.invitation {
+        let pending: Pending = wire::decode(&pending.0, wire::limits::FRAME).map_err(|_| damaged())?;
+        state.invitation = Some(pending.link.parse().map_err(|_| damaged())?);
+        state.redemption = pending.redemption.0;
+    }
+    let forks: BTreeSet<_> =
+        vault.forks(record.row)?.into_iter().map(|fork| (fork.conversation, fork.author)).collect();
+    for conversation in vault.conversations(record.row)? {
+        let descriptor =
+            Descriptor::decode(&conversation.descriptor.0, &record.circle).map_err(|_| damaged())?;
+        let id = state.journal.open(descriptor);
+        state.conversations.insert(id, conversation.row);
+        for head in vault.chain_heads(conversation.row)? {
+            let forked = forks.contains(&(id, head.author));
+            let chain = Chain { len: head.seq + 1, head: *head.message.as_bytes(), forked };
+            state.journal.restore(&id, head.author, chain, head.lamport);
+        }
+        for receipt in vault.receipts(conversation.row)? {
+            let chains = state.receipts.entry((id, receipt.device)).or_default();
+            chains.insert(receipt.author, (receipt.stored, receipt.read));
+        }
+        for (author, read) in vault.read_up_to(conversation.row)? {
+            state.read.insert((id, author), read);
+        }
+    }
+    for known in vault.addresses(record.row)? {
+        state.known.entry(known.device).or_default().push(known.address);
+    }
+    state.rendezvous =
+        vault.rendezvous(record.row)?.into_iter().map(|held| (held.epoch, *held.secret)).collect();
+    Ok(state)
+}
+
+/// What a newcomer keeps until he is let in.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Pending {
+    pub(crate) link: String,
+    pub(crate) redemption: Blob,
+}
+
+impl From<Standing> for api::CircleState {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Awaiting => Self::Joining,
+            Standing::Member => Self::Member,
+            Standing::Removed | Standing::Left => Self::Removed,
+            Standing::Refused => Self::Refused,
+        }
+    }
+}
+
+const RENDEZVOUS: &str = "hexode/node/rendezvous/1";

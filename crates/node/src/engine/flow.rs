@@ -1,0 +1,288 @@
+//! The way of entries through a turn: signed and stored first, then offered to whoever lacks them.
+
+use std::time::Duration;
+
+use journal::{SignedRun, seal_runs};
+use vault::{Appended, CircleState as Standing, EntryRecord, StoreError};
+use wire::{Blob, ConversationId, DeviceId, Frame, RawEntry, Receipt, Run, limits};
+
+use super::{CircleState, Ctx, Effect, link::ChainKey};
+use crate::api;
+
+impl Ctx<'_, '_> {
+    /// Adds an event if anyone listens.
+    pub(crate) fn publish(&mut self, event: impl FnOnce() -> api::Event) {
+        if self.watched {
+            self.effects.push(Effect::Publish(event()));
+        }
+    }
+}
+
+impl CircleState {
+    /// Ends the turn for this circle: stores what was written, and queues what others are owed.
+    pub(crate) fn finish_turn(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
+        for run in seal_runs(std::mem::take(&mut self.written), &self.key) {
+            self.store_run(ctx, run.clone())?;
+            self.fresh.push(run);
+        }
+        if self.lazy_at.is_some_and(|at| at <= ctx.time.since_start) {
+            self.offer_lazily();
+        }
+        if self.standing == Standing::Member {
+            let devices: Vec<_> = self.links.keys().copied().collect();
+            for device in devices {
+                self.fill(ctx, device)?;
+                self.report(ctx, device);
+            }
+        }
+        self.fresh.clear();
+        Ok(())
+    }
+
+    /// Stores a run and tells front ends; one's own is owed to every link, another's is offered after a while.
+    pub(crate) fn store_run(&mut self, ctx: &mut Ctx<'_, '_>, run: SignedRun) -> Result<(), StoreError> {
+        let Some(first) = run.entries.first() else {
+            return Ok(());
+        };
+        let (conversation, author) = (first.header.conversation, first.header.author);
+        let row = self.conversation_row(ctx, conversation)?;
+        let last = run.entries.len() - 1;
+        for (at, entry) in run.entries.iter().enumerate() {
+            let appended = ctx.tx.append_entry(
+                row,
+                &EntryRecord {
+                    author,
+                    seq: entry.header.seq,
+                    message: entry.id,
+                    lamport: entry.header.lamport,
+                    claimed_ms: entry.header.claimed_ms,
+                    received_ms: ctx.time.wall_ms,
+                    header: entry.header_bytes.clone(),
+                    body: entry.body.clone(),
+                    signature: (at == last).then_some(run.signature),
+                },
+            )?;
+            // The journal in memory says the place is free; if the vault does not agree the turn is undone and
+            // memory read back.
+            if appended != Appended::Stored {
+                return Err(StoreError::Conflict);
+            }
+            if ctx.watched {
+                let message = self.message_view(conversation, entry, ctx.time.wall_ms);
+                ctx.effects.push(Effect::Publish(api::Event::Message { circle: self.id, message }));
+            }
+        }
+        if author == self.me {
+            let devices: Vec<_> = self.links.keys().copied().collect();
+            devices.into_iter().for_each(|device| self.owe(device, conversation));
+        } else {
+            self.lazy.insert((conversation, author));
+            self.lazy_at = self.lazy_at.or(Some(ctx.time.since_start + LAZY));
+        }
+        Ok(())
+    }
+
+    /// Notes which chains of a conversation the device at the other end of a link may lack entries of.
+    pub(crate) fn owe(&mut self, device: DeviceId, conversation: ConversationId) {
+        let Some(member) = self.live_member(&device) else {
+            return;
+        };
+        let Some(link) = self.links.get_mut(&device) else {
+            return;
+        };
+        if !self.journal.descriptor(&conversation).is_some_and(|descriptor| descriptor.includes(&member)) {
+            return;
+        }
+        for (author, chain) in self.journal.chains(&conversation) {
+            if chain.len > link.next(&(conversation, author)) {
+                link.owed.insert((conversation, author));
+            }
+        }
+    }
+
+    /// Tells everyone who reads a conversation that it is there, before the first entry.
+    pub(crate) fn announce(&mut self, ctx: &mut Ctx<'_, '_>, conversation: ConversationId) {
+        let Some(descriptor) = self.journal.descriptor(&conversation) else {
+            return;
+        };
+        let readers: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.introduced && !link.announced.contains(&conversation))
+            .filter(|(device, _)| self.live_member(device).is_some_and(|member| descriptor.includes(&member)))
+            .map(|(device, _)| *device)
+            .collect();
+        for device in readers {
+            let held = self.journal.frontier(&conversation).into_iter().collect();
+            self.send(ctx, device, &Frame::Frontier(held, false));
+            if let Some(link) = self.links.get_mut(&device) {
+                link.announced.insert(conversation);
+            }
+        }
+    }
+
+    /// Offers what came from others to every link that has not shown to have it, and tells every link how far
+    /// this device has come: whoever is not connected to the author gets his entries this way.
+    fn offer_lazily(&mut self) {
+        self.lazy_at = None;
+        let devices: Vec<_> = self.links.keys().copied().collect();
+        for (conversation, author) in std::mem::take(&mut self.lazy) {
+            for device in &devices {
+                self.owe(*device, conversation);
+                if let Some(link) = self.links.get_mut(device) {
+                    link.unreported.insert((conversation, author));
+                }
+            }
+        }
+    }
+
+    /// Queues entries for a device until it has all or enough are under way.
+    fn fill(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) -> Result<(), StoreError> {
+        loop {
+            let Some(link) = self.links.get_mut(&device) else {
+                return Ok(());
+            };
+            if !link.has_room() {
+                return Ok(());
+            }
+            let Some(chain) = link.owed.first().copied() else {
+                return Ok(());
+            };
+            let (conversation, author) = chain;
+            let next = link.next(&chain);
+            let runs = self.runs_from(ctx, chain, next)?;
+            let Some(link) = self.links.get_mut(&device) else {
+                return Ok(());
+            };
+            if runs.is_empty() {
+                link.owed.remove(&chain);
+                continue;
+            }
+            if link.announced.insert(conversation) {
+                let held = self.journal.frontier(&conversation).into_iter().collect();
+                self.send(ctx, device, &Frame::Frontier(held, false));
+            }
+            let sent: usize = runs.iter().map(|run| run.entries.len()).sum();
+            let len = next + sent as u64;
+            let frame = Frame::Entries(runs).encode();
+            let Some(link) = self.links.get_mut(&device) else {
+                return Ok(());
+            };
+            link.sending(chain, len, frame.len());
+            if len >= self.journal.len(&conversation, &author) {
+                link.owed.remove(&chain);
+            }
+            let command = tunnel::Command::Send { device, link: link.id, frame };
+            ctx.effects.push(Effect::Tunnel(self.id, command));
+        }
+    }
+
+    /// Returns runs of a chain from `next` on, about [`FRAME_TARGET`] bytes of them; empty at its end.
+    fn runs_from(
+        &self,
+        ctx: &mut Ctx<'_, '_>,
+        (conversation, author): ChainKey,
+        next: u64,
+    ) -> Result<Vec<Run>, StoreError> {
+        if next >= self.journal.len(&conversation, &author) {
+            return Ok(Vec::new());
+        }
+        // What was stored in this very turn need not be read back.
+        let here = |run: &&SignedRun| {
+            let first = run.entries.first().map(|entry| &entry.header);
+            first.is_some_and(|first| {
+                (first.conversation, first.author, first.seq) == (conversation, author, next)
+            })
+        };
+        if let Some(run) = self.fresh.iter().find(here) {
+            return Ok(vec![run.to_wire()]);
+        }
+        let Some(row) = self.conversations.get(&conversation) else {
+            return Ok(Vec::new());
+        };
+        let entries =
+            ctx.tx.entries_from(*row, &author, next, 2 * limits::RUN, limits::RUN_WEIGHT + limits::BODY)?;
+        Ok(regroup(entries))
+    }
+
+    /// Tells the device at the other end what is stored and read here of the chains that moved.
+    fn report(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        let Some(member) = self.live_member(&device) else {
+            return;
+        };
+        let Some(link) = self.links.get_mut(&device) else {
+            return;
+        };
+        if !link.frontier_known || (link.unreported.is_empty() && link.taken == link.taken_told) {
+            return;
+        }
+        let moved = std::mem::take(&mut link.unreported);
+        link.taken_told = link.taken;
+        let taken = link.taken;
+        let readable = moved.into_iter().filter(|(conversation, _)| {
+            self.journal.descriptor(conversation).is_some_and(|descriptor| descriptor.includes(&member))
+        });
+        let receipts: Vec<_> = readable
+            .map(|(conversation, author)| Receipt {
+                conversation,
+                author,
+                stored: self.journal.len(&conversation, &author),
+                read: self.read.get(&(conversation, author)).copied().unwrap_or(0),
+            })
+            .collect();
+        let parts: Vec<_> = receipts.chunks(limits::FRONTIER).map(<[_]>::to_vec).collect();
+        if parts.is_empty() {
+            self.send(ctx, device, &Frame::Receipts(taken, Vec::new()));
+        }
+        for part in parts {
+            self.send(ctx, device, &Frame::Receipts(taken, part));
+        }
+    }
+}
+
+/// Puts stored entries together as runs that end where a signature is held, as long as the bounds allow.
+fn regroup(entries: Vec<EntryRecord>) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let (mut open, mut weight, mut total) = (Vec::new(), 0, 0);
+    let mut signed: Option<(usize, wire::Signature)> = None;
+    let mut close = |open: &mut Vec<RawEntry>, signed: &mut Option<(usize, wire::Signature)>| {
+        let Some((len, signature)) = signed.take() else {
+            return false;
+        };
+        let rest = open.split_off(len);
+        runs.push(Run { entries: std::mem::replace(open, rest), signature });
+        true
+    };
+    for entry in entries {
+        let heavy = entry.header.0.len() + entry.body.as_ref().map_or(0, |body: &Blob| body.0.len()) + 16;
+        if open.len() == limits::RUN || weight + heavy + 72 > limits::RUN_WEIGHT {
+            let closed = close(&mut open, &mut signed);
+            weight = open
+                .iter()
+                .map(|raw: &RawEntry| {
+                    raw.header.0.len() + raw.body.as_ref().map_or(0, |body| body.0.len()) + 16
+                })
+                .sum();
+            if !closed || total >= FRAME_TARGET {
+                break;
+            }
+        }
+        weight += heavy;
+        total += heavy;
+        open.push(RawEntry { header: entry.header, body: entry.body });
+        if let Some(signature) = entry.signature {
+            signed = Some((open.len(), signature));
+            if total >= FRAME_TARGET {
+                break;
+            }
+        }
+    }
+    close(&mut open, &mut signed);
+    runs
+}
+
+/// How many bytes of entries go into one frame.
+const FRAME_TARGET: usize = 128 << 10;
+
+/// How long a device waits before it offers another's entries to those who may have them from him directly.
+const LAZY: Duration = Duration::from_millis(500);

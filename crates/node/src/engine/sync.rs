@@ -1,0 +1,574 @@
+//! What two devices say to each other when they meet and after: charter first, then conversations.
+
+use std::net::SocketAddr;
+
+use charter::EntryError;
+use journal::{Descriptor, Membership, RunError};
+use tunnel::{CloseReason, LinkId};
+use vault::{
+    AddressRecord, AddressSource, CircleState as Standing, ConversationRow, ReceiptRecord, StoreError, Vault,
+};
+use wire::{
+    Blob, ChainHead, ConversationFrontier, ConversationId, DeviceAddresses, DeviceId, EntryId, Frame,
+    MessageId, Receipt, Run, limits,
+};
+
+use super::{
+    CircleState, Ctx,
+    circle::Members,
+    link::{ChainKey, Link},
+};
+use crate::api;
+
+impl CircleState {
+    /// Takes one event of this circle's tunnel.
+    pub(crate) fn handle_tunnel(
+        &mut self,
+        mut ctx: Ctx<'_, '_>,
+        event: tunnel::Event,
+    ) -> Result<(), StoreError> {
+        let ctx = &mut ctx;
+        match event {
+            tunnel::Event::Bound { addresses } => self.handle_bound(ctx, addresses),
+            tunnel::Event::Up { device, link, .. } => self.handle_up(ctx, device, link),
+            tunnel::Event::Down { device, link, .. } => {
+                if self.links.get(&device).is_some_and(|up| up.id == link) {
+                    self.links.remove(&device);
+                    ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
+                }
+                Ok(())
+            }
+            tunnel::Event::Frame { device, link, bytes } => {
+                if self.links.get(&device).is_none_or(|up| up.id != link) {
+                    return Ok(());
+                }
+                match Frame::decode(&bytes) {
+                    Ok(frame) => self.handle_frame(ctx, device, frame),
+                    Err(_) => {
+                        self.misbehaved(ctx, device, "a frame that does not decode");
+                        Ok(())
+                    }
+                }
+            }
+            tunnel::Event::Knocked { link, device, invitation, request } => {
+                self.handle_knock(ctx, link, device, invitation, &request)
+            }
+            tunnel::Event::Refused { reason } => self.handle_refused(ctx, reason),
+            tunnel::Event::Unreachable { device, attempts, error } => {
+                self.unreachable.insert(device, (attempts, error));
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_bound(&mut self, ctx: &mut Ctx<'_, '_>, addresses: Vec<SocketAddr>) -> Result<(), StoreError> {
+        self.addresses = addresses;
+        self.trouble = None;
+        if let Some(port) = self.addresses.first().map(SocketAddr::port)
+            && port != self.listen_port
+        {
+            self.listen_port = port;
+            ctx.tx.set_listen_port(self.row, port)?;
+        }
+        let own = DeviceAddresses { device: self.me, addresses: self.own_addresses() };
+        self.send_all(ctx, None, &Frame::Addresses(vec![own]));
+        Ok(())
+    }
+
+    fn handle_up(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, link: LinkId) -> Result<(), StoreError> {
+        self.links.insert(device, Link::new(link));
+        self.unreachable.remove(&device);
+        self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
+        ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: true });
+        Ok(())
+    }
+
+    fn handle_frame(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        frame: Frame,
+    ) -> Result<(), StoreError> {
+        match frame {
+            Frame::CharterHave(ids) => {
+                self.answer_have(ctx, device, &ids);
+                Ok(())
+            }
+            Frame::CharterEntries(entries) => self.handle_charter(ctx, device, entries),
+            Frame::CharterDone => self.handle_charter_done(ctx, device),
+            // Everything else is between members: until both sides know that of each other it is not heard.
+            _ if self.standing != Standing::Member || self.live_member(&device).is_none() => Ok(()),
+            Frame::Frontier(conversations, last) => self.handle_frontier(ctx, device, conversations, last),
+            Frame::Entries(runs) => self.handle_entries(ctx, device, runs),
+            Frame::Receipts(taken, receipts) => self.handle_receipts(ctx, device, taken, &receipts),
+            Frame::Rendezvous(epoch, secret) => self.handle_rendezvous(ctx, epoch, secret),
+            Frame::Addresses(addresses) => self.handle_addresses(ctx, device, addresses),
+        }
+    }
+
+    fn answer_have(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, ids: &[EntryId]) {
+        // A newcomer has nothing to tell, and what he tells is not yet known to be this circle's.
+        if self.standing == Standing::Member {
+            self.send_charter(ctx, device, self.charter.missing_for(ids));
+        }
+        self.send(ctx, device, &Frame::CharterDone);
+    }
+
+    fn send_charter(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, entries: Vec<Blob>) {
+        for part in cut(entries, limits::FRAME / 2, |entry| entry.0.len() + 8) {
+            self.send(ctx, device, &Frame::CharterEntries(part));
+        }
+    }
+
+    fn handle_charter(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        entries: Vec<Blob>,
+    ) -> Result<(), StoreError> {
+        let mut fresh = Vec::new();
+        for entry in entries {
+            match self.charter.handle_entry(entry) {
+                Ok(accepted) => fresh.extend(accepted),
+                Err(error) if is_fault(&error) => {
+                    self.misbehaved(ctx, device, "a charter entry that is not one");
+                    break;
+                }
+                Err(error) => tracing::debug!(%error, "charter entry not taken"),
+            }
+        }
+        if self.charter.lacks_parents() && self.links.get(&device).is_some_and(|link| link.charter_known) {
+            self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
+        }
+        self.charter_grew(ctx, fresh, Some(device))
+    }
+
+    fn handle_charter_done(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) -> Result<(), StoreError> {
+        if self.standing == Standing::Awaiting && !self.is_let_in(ctx, device)? {
+            return Ok(());
+        }
+        if let Some(link) = self.links.get_mut(&device) {
+            link.charter_known = true;
+        }
+        self.introduce_once(ctx, device);
+        Ok(())
+    }
+
+    /// Introduces this device on a link whose other end has told its charter and is a member's.
+    pub(crate) fn introduce_once(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        let member = self.live_member(&device).is_some();
+        if let Some(link) = self.links.get_mut(&device)
+            && member
+            && link.charter_known
+            && !std::mem::replace(&mut link.introduced, true)
+        {
+            self.introduce(ctx, device);
+        }
+    }
+
+    /// Tells a member's device, once its charter is known, all that it needs: secrets, addresses, frontier.
+    fn introduce(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        for (epoch, secret) in &self.rendezvous {
+            self.send(ctx, device, &Frame::Rendezvous(*epoch, *secret));
+        }
+        let own = DeviceAddresses { device: self.me, addresses: self.own_addresses() };
+        let linked =
+            self.known.iter().filter(|(known, _)| **known != device && self.links.contains_key(known));
+        let others =
+            linked.map(|(device, known)| DeviceAddresses { device: *device, addresses: newest(known) });
+        let all = std::iter::once(own).chain(others).take(limits::FRONTIER).collect();
+        self.send(ctx, device, &Frame::Addresses(all));
+        self.send_frontier(ctx, device);
+    }
+
+    /// Tells how far this device holds every conversation that the other may read and that has entries.
+    fn send_frontier(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        let Some(member) = self.live_member(&device) else {
+            return;
+        };
+        let readable: Vec<_> = self.journal.readable_by(member).collect();
+        let held = readable.iter().filter_map(|id| self.journal.frontier(id).map(|held| (*id, held)));
+        let held: Vec<_> = held.filter(|(_, held)| !held.chains.is_empty()).collect();
+        if let Some(link) = self.links.get_mut(&device) {
+            link.announced = held.iter().map(|(id, _)| *id).collect();
+        }
+        let weight = |held: &ConversationFrontier| held.descriptor.0.len() + 80 * (held.chains.len() + 1);
+        let mut parts = cut(held.into_iter().map(|(_, held)| held).collect(), FRONTIER_BYTES, weight);
+        if parts.is_empty() {
+            parts.push(Vec::new());
+        }
+        let last = parts.len() - 1;
+        for (at, part) in parts.into_iter().enumerate() {
+            self.send(ctx, device, &Frame::Frontier(part, at == last));
+        }
+    }
+
+    fn handle_frontier(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        conversations: Vec<ConversationFrontier>,
+        last: bool,
+    ) -> Result<(), StoreError> {
+        let (Some(me), Some(member)) = (self.my_member(), self.live_member(&device)) else {
+            return Ok(());
+        };
+        for frontier in conversations {
+            let Ok(descriptor) = Descriptor::decode(&frontier.descriptor.0, &self.id) else {
+                self.misbehaved(ctx, device, "a conversation that is not one");
+                return Ok(());
+            };
+            let shared = descriptor.includes(&me) && descriptor.includes(&member);
+            if !shared || !descriptor.stands(&Members(&self.charter)) {
+                continue;
+            }
+            let id = self.journal.open(descriptor);
+            let row = self.conversation_row(ctx, id)?;
+            if let Some(link) = self.links.get_mut(&device) {
+                self.journal.chains(&id).for_each(|(author, _)| link.told((id, author), 0));
+            }
+            for head in &frontier.chains {
+                self.handle_head(ctx, device, row, id, head)?;
+            }
+            self.owe(device, id);
+        }
+        if last && let Some(link) = self.links.get_mut(&device) {
+            link.frontier_known = true;
+            let readable: Vec<_> = self.journal.readable_by(member).collect();
+            readable.into_iter().for_each(|id| self.owe(device, id));
+        }
+        Ok(())
+    }
+
+    /// Takes note of how far the other side holds one chain.
+    fn handle_head(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        row: ConversationRow,
+        conversation: ConversationId,
+        head: &ChainHead,
+    ) -> Result<(), StoreError> {
+        let chain = (conversation, head.author);
+        // What is kept of a link is bounded by the roster: authors nobody knows are passed over.
+        if Members(&self.charter).standing(&head.author) == journal::Standing::Unknown {
+            return Ok(());
+        }
+        let held = self.journal.len(&conversation, &head.author);
+        let same = head.seq >= held
+            || message_at(ctx.tx, row, &head.author, head.seq)? == Some(MessageId::new(head.hash));
+        let len = head.seq.saturating_add(1);
+        if let Some(link) = self.links.get_mut(&device) {
+            // Where the two histories differ the author forked his chain: sending more would not mend it.
+            link.told(chain, if same { len } else { u64::MAX });
+            link.unreported.insert(chain);
+        }
+        if same && held > 0 {
+            self.note_receipt(ctx, device, chain, len.min(held), 0)?;
+        }
+        Ok(())
+    }
+
+    fn handle_entries(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        runs: Vec<Run>,
+    ) -> Result<(), StoreError> {
+        for run in runs {
+            self.handle_run(ctx, device, run)?;
+        }
+        if let Some(link) = self.links.get_mut(&device) {
+            link.taken += 1;
+        }
+        Ok(())
+    }
+
+    fn handle_run(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, run: Run) -> Result<(), StoreError> {
+        let Some((conversation, author)) = self.chain_of(&run) else {
+            self.misbehaved(ctx, device, "an entry that is not one");
+            return Ok(());
+        };
+        self.open_implied(conversation, device);
+        let row = self.conversations.get(&conversation).copied();
+        let held_at = |seq| {
+            let found = row.map(|row| message_at(ctx.tx, row, &author, seq));
+            found.and_then(Result::ok).flatten()
+        };
+        let placed = self.journal.handle_run(run, &device, &Members(&self.charter), held_at);
+        let chain: ChainKey = (conversation, author);
+        match placed {
+            Ok(placed) => {
+                let len = self.journal.len(&conversation, &author);
+                self.store_run(ctx, placed.run)?;
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.holds(chain, len);
+                    link.unreported.insert(chain);
+                }
+            }
+            Err(RunError::Known) => {
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.unreported.insert(chain);
+                }
+            }
+            Err(RunError::Gap { .. }) => {
+                let held = self.journal.frontier(&conversation).into_iter().collect();
+                self.send(ctx, device, &Frame::Frontier(held, false));
+            }
+            Err(RunError::Forked(fork)) => {
+                let row = self.conversation_row(ctx, conversation)?;
+                let proof = wire::encode(&fork.other.to_wire());
+                ctx.tx.add_fork(row, &fork.author, fork.seq, fork.held.as_bytes(), &proof)?;
+                tracing::warn!(author = ?fork.author, "a chain was forked");
+                ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
+            }
+            Err(RunError::AuthorMayNot | RunError::UnknownConversation) => {
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.refused.insert(conversation);
+                }
+            }
+            Err(RunError::ForkKnown | RunError::SenderMayNot) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a run was refused");
+                self.misbehaved(ctx, device, "entries that are not what they claim");
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a conversation that both sides know without being told: everyone's, and their direct one.
+    fn open_implied(&mut self, conversation: ConversationId, device: DeviceId) {
+        if self.journal.descriptor(&conversation).is_some() {
+            return;
+        }
+        if let (Some(me), Some(member)) = (self.my_member(), self.live_member(&device)) {
+            let direct = Descriptor::direct(me, member);
+            if direct.id(&self.id) == conversation {
+                self.journal.open(direct);
+            }
+        }
+    }
+
+    fn chain_of(&self, run: &Run) -> Option<ChainKey> {
+        let first = run.entries.first()?;
+        let entry =
+            journal::Entry::decode(wire::RawEntry { header: first.header.clone(), body: None }).ok()?;
+        Some((entry.header.conversation, entry.header.author))
+    }
+
+    fn handle_receipts(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        taken: u64,
+        receipts: &[Receipt],
+    ) -> Result<(), StoreError> {
+        if let Some(link) = self.links.get_mut(&device) {
+            link.acknowledged(taken);
+        }
+        let Some(member) = self.live_member(&device) else {
+            return Ok(());
+        };
+        let mine = self.my_member() == Some(member);
+        for receipt in receipts {
+            let (conversation, author) = (receipt.conversation, receipt.author);
+            let Some(descriptor) = self.journal.descriptor(&conversation) else {
+                continue;
+            };
+            let held = self.journal.len(&conversation, &author);
+            if held == 0 || !descriptor.includes(&member) {
+                continue;
+            }
+            // A device can say it has more than this one holds; what is not held is not noted.
+            let (stored, read) = (receipt.stored.min(held), receipt.read.min(held));
+            if let Some(link) = self.links.get_mut(&device) {
+                link.holds((conversation, author), stored);
+            }
+            self.note_receipt(ctx, device, (conversation, author), stored, read)?;
+            if mine {
+                self.note_read(ctx, (conversation, author), read)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what a device says it has stored and read, if it is more than before.
+    fn note_receipt(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        (conversation, author): ChainKey,
+        stored: u64,
+        read: u64,
+    ) -> Result<(), StoreError> {
+        let row = self.conversation_row(ctx, conversation)?;
+        let chains = self.receipts.entry((conversation, device)).or_default();
+        let known = chains.entry(author).or_default();
+        let new = (known.0.max(stored), known.1.max(read));
+        if *known == new {
+            return Ok(());
+        }
+        *known = new;
+        ctx.tx.set_receipt(row, &ReceiptRecord { device, author, stored: new.0, read: new.1 })?;
+        ctx.publish(|| api::Event::Receipt {
+            circle: self.id,
+            conversation,
+            device,
+            author,
+            stored: new.0,
+            read: new.1,
+        });
+        Ok(())
+    }
+
+    /// Keeps how far the person has read a chain, if it is further than before.
+    pub(crate) fn note_read(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        chain: ChainKey,
+        read: u64,
+    ) -> Result<(), StoreError> {
+        let known = self.read.entry(chain).or_default();
+        if read <= *known {
+            return Ok(());
+        }
+        *known = read;
+        let row = self.conversation_row(ctx, chain.0)?;
+        ctx.tx.set_read(row, &chain.1, read)?;
+        for link in self.links.values_mut() {
+            link.unreported.insert(chain);
+        }
+        Ok(())
+    }
+
+    fn handle_rendezvous(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        epoch: EntryId,
+        secret: [u8; 32],
+    ) -> Result<(), StoreError> {
+        if self.rendezvous.contains_key(&epoch) || !self.epochs().contains(&epoch) {
+            return Ok(());
+        }
+        self.keep_rendezvous(ctx, epoch, secret)
+    }
+
+    /// Keeps a rendezvous secret and passes it on to all members' devices with a link.
+    pub(crate) fn keep_rendezvous(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        epoch: EntryId,
+        secret: [u8; 32],
+    ) -> Result<(), StoreError> {
+        ctx.tx.set_rendezvous(self.row, &epoch, &secret)?;
+        self.rendezvous.insert(epoch, secret);
+        self.command(ctx, tunnel::Command::LanSecrets(self.lan_secrets()));
+        for device in self.links.keys().filter(|device| self.live_member(device).is_some()) {
+            self.send(ctx, *device, &Frame::Rendezvous(epoch, secret));
+        }
+        Ok(())
+    }
+
+    fn handle_addresses(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        from: DeviceId,
+        told: Vec<DeviceAddresses>,
+    ) -> Result<(), StoreError> {
+        let mut news = Vec::new();
+        for DeviceAddresses { device, addresses } in told {
+            if device == self.me || self.live_member(&device).is_none() || addresses.is_empty() {
+                continue;
+            }
+            // What a device says of itself stands; what others say of it is only added.
+            let known = self.known.entry(device).or_default();
+            let before = known.clone();
+            if device == from {
+                known.clone_from(&addresses);
+            } else {
+                known.retain(|address| !addresses.contains(address));
+                known.splice(0..0, addresses);
+                known.dedup();
+                let surplus = known.len().saturating_sub(limits::ADDRESSES);
+                known.drain(..surplus);
+            }
+            if *known == before {
+                continue;
+            }
+            let known = known.clone();
+            ctx.tx.remove_addresses(self.row, &device)?;
+            for (at, address) in known.iter().enumerate() {
+                let noted_ms = ctx.time.wall_ms.saturating_sub(at as u64);
+                let source = AddressSource::Announced;
+                let record = AddressRecord { device, address: *address, source, noted_ms, last_ok_ms: None };
+                ctx.tx.set_address(self.row, &record)?;
+            }
+            self.command(ctx, tunnel::Command::Know { device, addresses: known.clone() });
+            if device == from {
+                news.push(DeviceAddresses { device, addresses: newest(&known) });
+            }
+        }
+        if !news.is_empty() {
+            self.send_all(ctx, Some(&from), &Frame::Addresses(news));
+        }
+        Ok(())
+    }
+
+    /// Returns the addresses this device tells others of itself.
+    pub(crate) fn own_addresses(&self) -> Vec<SocketAddr> {
+        newest(&self.addresses)
+    }
+
+    /// Closes the link to a device that broke the rules.
+    pub(crate) fn misbehaved(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, how: &'static str) {
+        tracing::warn!(?device, how, "a link is closed");
+        self.command(ctx, tunnel::Command::Close { device, reason: CloseReason::Misbehaved });
+    }
+}
+
+/// Tells whether a charter entry could not have come from a device that keeps the rules.
+fn is_fault(error: &EntryError) -> bool {
+    !matches!(
+        error,
+        EntryError::Newer { .. } | EntryError::ChainTooLong | EntryError::Full | EntryError::NoRoomToWait
+    )
+}
+
+/// Returns the id of the entry that is stored at one place of a chain.
+fn message_at(
+    vault: &Vault,
+    conversation: ConversationRow,
+    author: &DeviceId,
+    seq: u64,
+) -> Result<Option<MessageId>, StoreError> {
+    let entry = vault.entries_from(conversation, author, seq, 1, 0)?.pop();
+    Ok(entry.filter(|entry| entry.seq == seq).map(|entry| entry.message))
+}
+
+fn newest(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let surplus = addresses.len().saturating_sub(limits::ADDRESSES);
+    addresses.iter().skip(surplus).copied().collect()
+}
+
+/// Cuts a list into parts of at most `limit` by `weight`; an item heavier than that stands alone.
+pub(crate) fn cut<T>(items: Vec<T>, limit: usize, weight: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut parts: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for item in items {
+        let heavy = weight(&item);
+        match parts.last_mut() {
+            Some(part) if heavy <= room => {
+                room -= heavy;
+                part.push(item);
+            }
+            _ => {
+                room = limit.saturating_sub(heavy);
+                parts.push(vec![item]);
+            }
+        }
+    }
+    parts
+}
+
+/// How many bytes of frontier one frame carries, well within [`limits::FRAME`] and [`limits::FRONTIER`].
+const FRONTIER_BYTES: usize = 256 << 10;

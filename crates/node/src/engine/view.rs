@@ -1,0 +1,407 @@
+//! What front ends are shown of a circle.
+
+use charter::{InvitationState, Role};
+use journal::{Content, Descriptor, Entry};
+use vault::{CircleState as Standing, EntryRecord, StoreError, VerificationMethod};
+use wire::{ConversationId, DeviceId, MemberId, MessageId};
+
+use super::{Access, CircleState};
+use crate::api;
+
+impl CircleState {
+    /// Shows the circle at a glance.
+    pub(crate) fn view(&self) -> api::Circle {
+        let roster = self.charter.roster();
+        let device = roster.device(&self.me);
+        let member = device.and_then(|device| roster.members().get(&device.member));
+        api::Circle {
+            id: self.id,
+            name: roster.circle_name().map(ToString::to_string),
+            state: self.standing.into(),
+            device: self.me,
+            member: device.map(|device| device.member),
+            member_name: member.map(|member| member.name.to_string()),
+            role: device.map(|device| device.role.into()),
+            members: count(roster.members().len()),
+            devices: count(roster.devices().len()),
+            connected: count(self.links.len()),
+            unread: self.journal.conversations().map(|(id, _)| self.unread(&id)).sum(),
+            roster_digest: hex(&roster.digest()),
+            addresses: self.addresses.clone(),
+            trouble: self.trouble.clone(),
+        }
+    }
+
+    /// Shows all members with their devices, the most senior first.
+    pub(crate) fn members_view(&self, access: &Access<'_, '_>) -> Result<Vec<api::Member>, StoreError> {
+        let devices = self.devices_view(access)?;
+        let roster = self.charter.roster();
+        let mut members: Vec<_> = roster
+            .members()
+            .values()
+            .map(|member| api::Member {
+                id: member.id,
+                name: member.name.to_string(),
+                role: member.role.into(),
+                me: Some(member.id) == self.my_member(),
+                devices: devices.iter().filter(|device| device.member == member.id).cloned().collect(),
+            })
+            .collect();
+        members.sort_by_key(|member| (seniority(member.role), member.name.clone(), member.id));
+        Ok(members)
+    }
+
+    /// Shows all live devices.
+    pub(crate) fn devices_view(&self, access: &Access<'_, '_>) -> Result<Vec<api::Device>, StoreError> {
+        let verified = access.ctx.tx.verifications(self.row)?;
+        let roster = self.charter.roster();
+        let mut devices: Vec<_> = roster
+            .devices()
+            .values()
+            .map(|device| {
+                let name = roster.members().get(&device.member).map(|member| member.name.to_string());
+                let record = verified.iter().find(|record| record.device == device.id);
+                api::Device {
+                    id: device.id,
+                    name: device.name.to_string(),
+                    member: device.member,
+                    member_name: name.unwrap_or_default(),
+                    role: device.role.into(),
+                    this: device.id == self.me,
+                    since_ms: device.since_ms,
+                    verified: record.and_then(|record| {
+                        let method = record.method.into();
+                        let statement = self.verification_statement(&device.id, method, record.at_ms);
+                        // The record is this device's own signed word; one that does not check is not shown.
+                        self.me.verify(VERIFICATION, &[&statement], &record.signature).ok()?;
+                        Some(api::Verified { at_ms: record.at_ms, method })
+                    }),
+                    connected: self.links.contains_key(&device.id),
+                }
+            })
+            .collect();
+        devices.sort_by(|a, b| (&a.member_name, &a.name, a.id).cmp(&(&b.member_name, &b.name, b.id)));
+        Ok(devices)
+    }
+
+    /// Shows the tunnels to all other devices.
+    pub(crate) fn tunnels_view(
+        &self,
+        access: &Access<'_, '_>,
+        snapshot: &tunnel::Snapshot,
+    ) -> Result<Vec<api::Tunnel>, StoreError> {
+        let others = self.devices_view(access)?.into_iter().filter(|device| !device.this);
+        Ok(others
+            .map(|device| {
+                let link = snapshot.links.iter().find(|link| link.device == device.id);
+                let tried = snapshot.unreachable.iter().find(|tried| tried.device == device.id);
+                let addresses = self.known.get(&device.id).cloned().unwrap_or_default();
+                let state = match link {
+                    Some(_) => api::TunnelState::Up,
+                    None if addresses.is_empty() => api::TunnelState::NoAddress,
+                    None => api::TunnelState::Dialling,
+                };
+                api::Tunnel {
+                    state,
+                    path: link.map(|link| path_view(link, access.ctx.time.wall_ms)),
+                    addresses,
+                    attempts: tried.map_or(0, |tried| tried.attempts),
+                    last_error: tried.and_then(|tried| tried.error.clone()),
+                    device,
+                }
+            })
+            .collect())
+    }
+
+    /// Returns what this device signs when its person has verified another device.
+    pub(crate) fn verification_statement(
+        &self,
+        device: &DeviceId,
+        method: api::VerifyMethod,
+        at_ms: u64,
+    ) -> Vec<u8> {
+        wire::encode(&(self.id, device, method, at_ms))
+    }
+
+    /// Shows the invitations, open ones first.
+    pub(crate) fn invitations_view(
+        &self,
+        access: &Access<'_, '_>,
+    ) -> Result<Vec<api::Invitation>, StoreError> {
+        let issued = access.ctx.tx.issued_invitations(self.row)?;
+        let roster = self.charter.roster();
+        let mut shown: Vec<_> = roster
+            .invitations()
+            .values()
+            .map(|invitation| {
+                let state = match invitation.state {
+                    InvitationState::Open if access.ctx.time.wall_ms > invitation.expires_ms => {
+                        api::InvitationState::Expired
+                    }
+                    InvitationState::Open => api::InvitationState::Open,
+                    InvitationState::Used { .. } => api::InvitationState::Used,
+                    InvitationState::Withdrawn { .. } => api::InvitationState::Withdrawn,
+                    _ => api::InvitationState::Void,
+                };
+                let link = issued.iter().find(|issued| issued.entry == invitation.id);
+                let link = link.and_then(|issued| String::from_utf8(issued.link.0.clone()).ok());
+                api::Invitation {
+                    id: invitation.id,
+                    role: invitation.role.into(),
+                    own_device: invitation.for_member.is_some(),
+                    expires_ms: invitation.expires_ms,
+                    state,
+                    issued_by: self.name_of(&invitation.by),
+                    link: link.filter(|_| state == api::InvitationState::Open),
+                }
+            })
+            .collect();
+        shown.sort_by_key(|invitation| {
+            (invitation.state != api::InvitationState::Open, invitation.expires_ms)
+        });
+        Ok(shown)
+    }
+
+    /// Returns the name of the member whose device this is or was.
+    pub(crate) fn name_of(&self, device: &DeviceId) -> String {
+        let roster = self.charter.roster();
+        match (roster.member_of(device), roster.removed().get(device)) {
+            (Some(member), _) => member.name.to_string(),
+            (None, Some(removed)) => self.member_name(&removed.member),
+            (None, None) => device.short(),
+        }
+    }
+
+    pub(crate) fn member_name(&self, member: &MemberId) -> String {
+        let roster = self.charter.roster();
+        let live = roster.members().get(member).map(|member| &member.name);
+        let former = || roster.removed().values().find(|removed| removed.member == *member);
+        let name = live.or_else(|| former().map(|removed| &removed.member_name));
+        name.map_or_else(|| member.short(), ToString::to_string)
+    }
+
+    /// Shows one conversation.
+    pub(crate) fn conversation_view(
+        &self,
+        access: &Access<'_, '_>,
+        id: ConversationId,
+    ) -> Result<Option<api::Conversation>, StoreError> {
+        let Some(descriptor) = self.journal.descriptor(&id) else {
+            return Ok(None);
+        };
+        let roster = self.charter.roster();
+        let participants: Vec<_> =
+            roster.members().keys().filter(|member| descriptor.includes(member)).copied().collect();
+        let (kind, title) = match descriptor {
+            Descriptor::Everyone => (
+                api::ConversationKind::Everyone,
+                roster.circle_name().map(ToString::to_string).unwrap_or_default(),
+            ),
+            Descriptor::Direct(one, other) => {
+                let other = if Some(*one) == self.my_member() { other } else { one };
+                (api::ConversationKind::Direct, self.member_name(other))
+            }
+            Descriptor::Group(group) => (api::ConversationKind::Group, group.name.to_string()),
+        };
+        let last = match self.conversations.get(&id) {
+            Some(row) => access.ctx.tx.timeline_before(*row, None, 1)?.pop(),
+            None => None,
+        };
+        Ok(Some(api::Conversation {
+            id,
+            kind,
+            title,
+            participants,
+            messages: self.journal.chains(&id).map(|(_, chain)| chain.len).sum(),
+            unread: self.unread(&id),
+            last: last.map(|record| self.record_view(id, &record)),
+            history_digest: hex(&self.history_digest(&id)),
+        }))
+    }
+
+    /// Hashes the heads of all chains, which commit to the whole history and so to its order.
+    fn history_digest(&self, id: &ConversationId) -> [u8; 32] {
+        let mut hasher = crypto::Hasher::new(HISTORY);
+        hasher.part(id.as_bytes());
+        for (author, chain) in self.journal.chains(id).filter(|(_, chain)| chain.len > 0) {
+            hasher.part(author.as_bytes());
+            hasher.part(&chain.len.to_be_bytes());
+            hasher.part(&chain.head);
+        }
+        hasher.finish()
+    }
+
+    fn unread(&self, id: &ConversationId) -> u64 {
+        let me = self.my_member();
+        self.journal
+            .chains(id)
+            .filter(|(author, _)| self.charter.roster().device(author).map(|device| device.member) != me)
+            .map(|(author, chain)| {
+                chain.len - self.read.get(&(*id, author)).copied().unwrap_or(0).min(chain.len)
+            })
+            .sum()
+    }
+
+    /// Shows a message that has just been placed.
+    pub(crate) fn message_view(
+        &self,
+        conversation: ConversationId,
+        entry: &Entry,
+        stored_ms: u64,
+    ) -> api::Message {
+        let header = &entry.header;
+        let place = Place { id: entry.id, author: header.author, seq: header.seq, lamport: header.lamport };
+        self.show(conversation, place, header.claimed_ms, stored_ms, entry.content())
+    }
+
+    /// Shows a stored message.
+    pub(crate) fn record_view(&self, conversation: ConversationId, record: &EntryRecord) -> api::Message {
+        let content = record.body.as_ref().and_then(|body| Content::decode(&body.0));
+        let place =
+            Place { id: record.message, author: record.author, seq: record.seq, lamport: record.lamport };
+        self.show(conversation, place, record.claimed_ms, record.received_ms, content)
+    }
+
+    fn show(
+        &self,
+        conversation: ConversationId,
+        place: Place,
+        claimed_ms: u64,
+        stored_ms: u64,
+        content: Option<Content>,
+    ) -> api::Message {
+        let roster = self.charter.roster();
+        let live = roster.device(&place.author).map(|device| device.member);
+        let member = live.or_else(|| roster.removed().get(&place.author).map(|removed| removed.member));
+        api::Message {
+            id: place.id,
+            conversation,
+            author: place.author,
+            member,
+            member_name: self.name_of(&place.author),
+            mine: place.author == self.me,
+            seq: place.seq,
+            lamport: place.lamport,
+            claimed_ms,
+            stored_ms,
+            text: content.map(|Content::Text(text)| text),
+            delivery: self.delivery(conversation, &place),
+        }
+    }
+
+    fn delivery(&self, conversation: ConversationId, place: &Place) -> api::Delivery {
+        let mut delivery = api::Delivery { devices: 0, delivered: 0, read: 0 };
+        let Some(descriptor) = self.journal.descriptor(&conversation) else {
+            return delivery;
+        };
+        for device in self.charter.roster().devices().values() {
+            if device.id == self.me || device.id == place.author || !descriptor.includes(&device.member) {
+                continue;
+            }
+            let receipt = self.receipts.get(&(conversation, device.id));
+            let (stored, read) =
+                receipt.and_then(|chains| chains.get(&place.author)).copied().unwrap_or((0, 0));
+            delivery.devices += 1;
+            delivery.delivered += u32::from(stored > place.seq);
+            delivery.read += u32::from(read > place.seq);
+        }
+        delivery
+    }
+}
+
+struct Place {
+    id: MessageId,
+    author: DeviceId,
+    seq: u64,
+    lamport: u64,
+}
+
+fn path_view(link: &tunnel::LinkStatus, now_ms: u64) -> api::Path {
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    api::Path {
+        channel: channel(link.class).to_owned(),
+        remote: link.remote,
+        round_trip_us: micros(link.round_trip),
+        key_exchange: link.key_exchange.to_owned(),
+        cipher: link.cipher.to_owned(),
+        since_ms: now_ms.saturating_sub(micros(link.up_for) / 1000),
+        dialled: link.initiated,
+        received: link.received,
+        sent: link.sent,
+    }
+}
+
+fn channel(class: tunnel::ChannelClass) -> &'static str {
+    match class {
+        tunnel::ChannelClass::Loopback => "loopback",
+        tunnel::ChannelClass::Lan => "lan",
+        tunnel::ChannelClass::Internet => "internet",
+    }
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn seniority(role: api::Role) -> u8 {
+    match role {
+        api::Role::Founder => 0,
+        api::Role::Admin => 1,
+        api::Role::Member => 2,
+        api::Role::Guest => 3,
+    }
+}
+
+impl From<VerificationMethod> for api::VerifyMethod {
+    fn from(method: VerificationMethod) -> Self {
+        match method {
+            VerificationMethod::Words => Self::Words,
+            VerificationMethod::QrCode => Self::Qr,
+        }
+    }
+}
+
+impl From<api::VerifyMethod> for VerificationMethod {
+    fn from(method: api::VerifyMethod) -> Self {
+        match method {
+            api::VerifyMethod::Words => Self::Words,
+            api::VerifyMethod::Qr => Self::QrCode,
+        }
+    }
+}
+
+impl From<Role> for api::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Founder => Self::Founder,
+            Role::Admin => Self::Admin,
+            Role::Member => Self::Member,
+            Role::Guest => Self::Guest,
+        }
+    }
+}
+
+impl From<api::Role> for Role {
+    fn from(role: api::Role) -> Self {
+        match role {
+            api::Role::Founder => Self::Founder,
+            api::Role::Admin => Self::Admin,
+            api::Role::Member => Self::Member,
+            api::Role::Guest => Self::Guest,
+        }
+    }
+}
+
+impl CircleState {
+    /// Tells whether this device may still write: it is in the circle.
+    pub(crate) fn is_member(&self) -> bool {
+        self.standing == Standing::Member
+    }
+}
+
+pub(crate) const VERIFICATION: &str = "hexode/node/verification/1";
+const HISTORY: &str = "hexode/node/history/1";

@@ -1,0 +1,250 @@
+//! The handle that front ends hold.
+
+use tokio::sync::{broadcast, oneshot};
+use vault::Passphrase;
+use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId};
+
+use crate::{
+    api::{self, ApiError, ErrorKind, Event},
+    engine::{Access, Call, Engine, Input, RequestError, Setup},
+    error::stopped,
+    shell::{Order, Shell},
+};
+
+/// A running node; clones are handles on the same one.
+#[derive(Debug, Clone)]
+pub struct Node {
+    shell: Shell,
+}
+
+impl Node {
+    /// Starts a node, locked. Its tunnels run on the current tokio runtime.
+    pub fn start(setup: Setup) -> Result<Self, ApiError> {
+        let failed = |error| ApiError::new(ErrorKind::Internal, format!("the engine did not start: {error}"));
+        Ok(Self { shell: Shell::start(setup).map_err(failed)? })
+    }
+
+    /// Tells whether there is a vault to unlock.
+    pub async fn has_vault(&self) -> Result<bool, ApiError> {
+        self.look(Engine::has_vault).await
+    }
+
+    /// Makes the vault and opens it.
+    pub async fn create(&self, passphrase: String) -> Result<(), ApiError> {
+        self.open(passphrase, true).await
+    }
+
+    /// Opens the vault and starts the tunnels of all circles.
+    pub async fn unlock(&self, passphrase: String) -> Result<(), ApiError> {
+        self.open(passphrase, false).await
+    }
+
+    async fn open(&self, passphrase: String, create: bool) -> Result<(), ApiError> {
+        let passphrase = Passphrase::new(&zeroize::Zeroizing::new(passphrase));
+        let (answer, opened) = oneshot::channel();
+        self.shell.order(Order::Open { passphrase, create, answer });
+        opened.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Closes the vault, ends all tunnels and drops every key.
+    pub async fn lock(&self) -> Result<(), ApiError> {
+        let (answer, done) = oneshot::channel();
+        self.shell.order(Order::Lock(answer));
+        done.await.map_err(|_| stopped())
+    }
+
+    /// Locks, waits for the tunnels to say good-bye, and ends.
+    pub async fn stop(&self) {
+        let (answer, done) = oneshot::channel();
+        self.shell.order(Order::Stop(answer));
+        // An error says that it had stopped already.
+        let _ = done.await;
+    }
+
+    /// Describes the node.
+    pub async fn status(&self) -> Result<api::Status, ApiError> {
+        self.look(Engine::status).await
+    }
+
+    /// Listens to what happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.shell.events.subscribe()
+    }
+
+    /// Lists the circles.
+    pub async fn circles(&self) -> Result<Vec<api::Circle>, ApiError> {
+        self.call(|access| Ok(access.circles_view())).await
+    }
+
+    /// Founds a circle.
+    pub async fn found(&self, request: api::Found) -> Result<api::Circle, ApiError> {
+        self.call(move |access| access.found(&request)).await
+    }
+
+    /// Begins to join a circle; [`Event::Standing`] tells how it ends.
+    pub async fn join(&self, request: api::Join) -> Result<api::Circle, ApiError> {
+        self.call(move |access| access.join(&request)).await
+    }
+
+    /// Shows one circle.
+    pub async fn circle(&self, circle: CircleId) -> Result<api::Circle, ApiError> {
+        self.call(move |access| access.circle_view(circle)).await
+    }
+
+    /// Lists the members.
+    pub async fn members(&self, circle: CircleId) -> Result<Vec<api::Member>, ApiError> {
+        self.call(move |access| access.members(circle)).await
+    }
+
+    /// Removes a member with all his devices.
+    pub async fn remove_member(&self, circle: CircleId, member: MemberId) -> Result<(), ApiError> {
+        self.call(move |access| access.remove_member(circle, member)).await
+    }
+
+    /// Removes one device.
+    pub async fn remove_device(&self, circle: CircleId, device: DeviceId) -> Result<(), ApiError> {
+        self.call(move |access| access.remove_device(circle, device)).await
+    }
+
+    /// Lists the devices.
+    pub async fn devices(&self, circle: CircleId) -> Result<Vec<api::Device>, ApiError> {
+        self.call(move |access| access.devices(circle)).await
+    }
+
+    /// Issues an invitation.
+    pub async fn invite(&self, circle: CircleId, request: api::Invite) -> Result<api::Invitation, ApiError> {
+        self.call(move |access| access.invite(circle, &request)).await
+    }
+
+    /// Lists the invitations.
+    pub async fn invitations(&self, circle: CircleId) -> Result<Vec<api::Invitation>, ApiError> {
+        self.call(move |access| access.invitations(circle)).await
+    }
+
+    /// Withdraws an invitation.
+    pub async fn withdraw(&self, circle: CircleId, invitation: EntryId) -> Result<(), ApiError> {
+        self.call(move |access| access.withdraw(circle, invitation)).await
+    }
+
+    /// Shows what to compare with the person at another device.
+    pub async fn safety_words(
+        &self,
+        circle: CircleId,
+        device: DeviceId,
+    ) -> Result<api::SafetyWords, ApiError> {
+        self.call(move |access| access.safety_words(circle, device)).await
+    }
+
+    /// Records that a device was verified.
+    pub async fn verify(
+        &self,
+        circle: CircleId,
+        device: DeviceId,
+        request: api::Verify,
+    ) -> Result<api::Device, ApiError> {
+        self.call(move |access| access.verify(circle, device, &request)).await
+    }
+
+    /// Takes a verification back.
+    pub async fn unverify(&self, circle: CircleId, device: DeviceId) -> Result<api::Device, ApiError> {
+        self.call(move |access| access.unverify(circle, device)).await
+    }
+
+    /// Lists the tunnels to all other devices, those that are up and those that are not.
+    pub async fn tunnels(&self, circle: CircleId) -> Result<Vec<api::Tunnel>, ApiError> {
+        let snapshot = self.call(move |access| access.snapshot(circle)).await?;
+        let snapshot = snapshot.await.unwrap_or_default();
+        self.call(move |access| access.tunnels(circle, &snapshot)).await
+    }
+
+    /// Lists the conversations, the one with the newest message first.
+    pub async fn conversations(&self, circle: CircleId) -> Result<Vec<api::Conversation>, ApiError> {
+        self.call(move |access| access.conversations(circle)).await
+    }
+
+    /// Founds a group.
+    pub async fn found_group(
+        &self,
+        circle: CircleId,
+        request: api::NewGroup,
+    ) -> Result<api::Conversation, ApiError> {
+        self.call(move |access| access.found_group(circle, &request)).await
+    }
+
+    /// Sends a message; returns when it is stored durably on this device.
+    pub async fn send(&self, circle: CircleId, request: api::Send) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.send(circle, &request)).await
+    }
+
+    /// Reads a part of a conversation.
+    pub async fn page(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+        query: api::PageQuery,
+    ) -> Result<api::Page, ApiError> {
+        self.call(move |access| access.page(circle, conversation, &query)).await
+    }
+
+    /// Finds a conversation by what a person calls it; see [`api::Send::to`].
+    pub async fn conversation(&self, circle: CircleId, to: String) -> Result<api::Conversation, ApiError> {
+        self.call(move |access| access.conversation(circle, &to)).await
+    }
+
+    /// Marks all that a conversation holds as read.
+    pub async fn mark_read(&self, circle: CircleId, conversation: ConversationId) -> Result<(), ApiError> {
+        self.call(move |access| access.mark_read(circle, conversation)).await
+    }
+
+    /// Lists the messages this device wrote, of one conversation, from place `from` of its chain on; a bounded part
+    /// of them, empty at the end.
+    pub async fn own_messages(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+        from: u64,
+    ) -> Result<Vec<api::Message>, ApiError> {
+        self.call(move |access| access.own_messages(circle, conversation, from, 1000)).await
+    }
+
+    /// Lists all messages this device wrote, conversation by conversation, oldest first.
+    pub async fn export(&self, circle: CircleId) -> Result<Vec<api::Message>, ApiError> {
+        let mut messages = Vec::new();
+        for conversation in self.call(move |access| access.conversation_ids(circle)).await? {
+            let mut from = 0;
+            loop {
+                let part = self.own_messages(circle, conversation, from).await?;
+                let Some(last) = part.last() else { break };
+                from = last.seq + 1;
+                messages.extend(part);
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Checks what can be checked of this node by itself.
+    pub async fn selfcheck(&self) -> Result<Vec<api::Check>, ApiError> {
+        self.look(crate::selfcheck::run).await
+    }
+
+    async fn call<T, F>(&self, act: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,
+    {
+        let (answer, found) = oneshot::channel();
+        let call = Call { act: Some(act), found: None, answer };
+        self.shell.order(Order::Input(Input::Request(Box::new(call))));
+        found.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    async fn look<T, F>(&self, look: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Engine) -> T + Send + 'static,
+    {
+        let (answer, found) = oneshot::channel();
+        self.shell.order(Order::Look(Box::new(move |engine| drop(answer.send(look(engine))))));
+        found.await.map_err(|_| stopped())
+    }
+}

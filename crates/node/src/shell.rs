@@ -1,0 +1,246 @@
+//! Runs an engine for real: its thread, its clock, its tunnels.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crypto::OsEntropy;
+use tokio::{
+    runtime::Handle,
+    sync::{broadcast, oneshot},
+};
+use tunnel::Tunnel;
+use vault::Passphrase;
+use wire::CircleId;
+
+use crate::{
+    api::{self, ApiError},
+    engine::{Effect, Engine, Input, Setup, Time},
+};
+
+/// What the engine's thread is told.
+pub(crate) enum Order {
+    /// An input for the next turn.
+    Input(Input),
+    /// Make the vault, or open it.
+    Open { passphrase: Passphrase, create: bool, answer: oneshot::Sender<Result<(), ApiError>> },
+    /// Close it.
+    Lock(oneshot::Sender<()>),
+    /// Look at the engine as a whole.
+    Look(Box<dyn FnOnce(&Engine) + Send>),
+    /// A tunnel has been started.
+    Started(CircleId, Result<Tunnel, String>),
+    /// Lock and end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The engine's thread, seen from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Shell {
+    orders: Sender<Order>,
+    pub(crate) events: broadcast::Sender<api::Event>,
+}
+
+impl Shell {
+    /// Starts the engine's thread. Tunnels run on the current tokio runtime.
+    pub(crate) fn start(setup: Setup) -> Result<Self, std::io::Error> {
+        let (orders, queue) = unbounded();
+        let (events, _) = broadcast::channel(EVENTS);
+        let run = Run {
+            started: Instant::now(),
+            queue,
+            orders: orders.clone(),
+            events: events.clone(),
+            runtime: Handle::current(),
+            tunnels: BTreeMap::new(),
+        };
+        thread::Builder::new().name("engine".into()).spawn(move || {
+            let engine = Engine::new(setup, Box::new(OsEntropy), run.time());
+            run.run(engine);
+        })?;
+        Ok(Self { orders, events })
+    }
+
+    /// Queues an order; `false` if the thread has ended.
+    pub(crate) fn order(&self, order: Order) -> bool {
+        self.orders.send(order).is_ok()
+    }
+}
+
+struct Run {
+    started: Instant,
+    queue: Receiver<Order>,
+    orders: Sender<Order>,
+    events: broadcast::Sender<api::Event>,
+    runtime: Handle,
+    tunnels: BTreeMap<CircleId, Slot>,
+}
+
+/// A circle's tunnel, or the commands that wait for it to start.
+enum Slot {
+    Starting(VecDeque<tunnel::Command>),
+    Running(Tunnel),
+}
+
+impl Run {
+    fn time(&self) -> Time {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Time {
+            since_start: self.started.elapsed(),
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn run(mut self, mut engine: Engine) {
+        while let Some(first) = self.wait(engine.deadline()) {
+            let mut inputs = Vec::new();
+            let mut weight = 0;
+            // What has come in meanwhile shares the turn and its commit, up to a bound.
+            let mut next = first;
+            while let Some(order) = next.take() {
+                match order {
+                    Order::Input(input) => {
+                        weight += input_weight(&input);
+                        inputs.push(input);
+                    }
+                    other => {
+                        self.turn(&mut engine, std::mem::take(&mut inputs));
+                        if self.carry_out(&mut engine, other) {
+                            return;
+                        }
+                    }
+                }
+                if inputs.len() < TURN_INPUTS && weight < TURN_BYTES {
+                    next = self.queue.try_recv().ok();
+                }
+            }
+            self.turn(&mut engine, inputs);
+        }
+        let effects = engine.lock();
+        self.carry_effects(effects);
+    }
+
+    /// Waits for an order or for a deadline; `None` when nobody can give orders any more.
+    fn wait(&self, deadline: Option<Duration>) -> Option<Option<Order>> {
+        let Some(deadline) = deadline else {
+            return self.queue.recv().ok().map(Some);
+        };
+        match self.queue.recv_deadline(self.started + deadline) {
+            Ok(order) => Some(Some(order)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn turn(&mut self, engine: &mut Engine, inputs: Vec<Input>) {
+        let watched = self.events.receiver_count() > 0;
+        let effects = engine.turn(inputs, self.time(), watched);
+        self.carry_effects(effects);
+    }
+
+    /// Carries out an order that is not part of a turn; `true` ends the thread.
+    fn carry_out(&mut self, engine: &mut Engine, order: Order) -> bool {
+        match order {
+            Order::Input(input) => self.turn(engine, vec![input]),
+            Order::Open { passphrase, create, answer } => {
+                let time = self.time();
+                let opened =
+                    if create { engine.create(&passphrase, time) } else { engine.unlock(&passphrase, time) };
+                let _ = answer.send(opened.map(|effects| drop(self.carry_effects(effects))));
+            }
+            Order::Lock(done) => {
+                let effects = engine.lock();
+                self.carry_effects(effects);
+                let _ = done.send(());
+            }
+            Order::Look(look) => look(engine),
+            Order::Started(circle, outcome) => self.started(engine, circle, outcome),
+            Order::Stop(done) => {
+                let effects = engine.lock();
+                let tunnels = self.carry_effects(effects);
+                self.runtime.spawn(async move {
+                    for tunnel in tunnels {
+                        tunnel.stopped().await;
+                    }
+                    let _ = done.send(());
+                });
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Carries out what a turn decided, in order; returns the tunnels that were told to shut down.
+    fn carry_effects(&mut self, effects: Vec<Effect>) -> Vec<Tunnel> {
+        let mut ended = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Start(config) => self.start_tunnel(*config),
+                Effect::Tunnel(circle, tunnel::Command::Shutdown) => {
+                    if let Some(Slot::Running(tunnel)) = self.tunnels.remove(&circle) {
+                        tunnel.send(tunnel::Command::Shutdown);
+                        ended.push(tunnel);
+                    }
+                }
+                Effect::Tunnel(circle, command) => match self.tunnels.get_mut(&circle) {
+                    Some(Slot::Running(tunnel)) => {
+                        tunnel.send(command);
+                    }
+                    Some(Slot::Starting(waiting)) => waiting.push_back(command),
+                    None => {}
+                },
+                // An error says only that nobody listens.
+                Effect::Publish(event) => drop(self.events.send(event)),
+            }
+        }
+        ended
+    }
+
+    fn start_tunnel(&mut self, config: tunnel::Config) {
+        let circle = config.circle;
+        self.tunnels.insert(circle, Slot::Starting(VecDeque::new()));
+        let orders = self.orders.clone();
+        let sink = {
+            let orders = orders.clone();
+            // Frames hold their link's credit until the engine has dropped them, so this queue is bounded.
+            Arc::new(move |event| drop(orders.send(Order::Input(Input::Tunnel(circle, event)))))
+        };
+        self.runtime.spawn(async move {
+            let started = Tunnel::start(config, sink).await.map_err(|error| error.to_string());
+            drop(orders.send(Order::Started(circle, started)));
+        });
+    }
+
+    fn started(&mut self, engine: &mut Engine, circle: CircleId, outcome: Result<Tunnel, String>) {
+        match (outcome, self.tunnels.remove(&circle)) {
+            (Ok(tunnel), Some(Slot::Starting(waiting))) => {
+                for command in waiting {
+                    tunnel.send(command);
+                }
+                self.tunnels.insert(circle, Slot::Running(tunnel));
+            }
+            (Ok(tunnel), _) => {
+                tunnel.send(tunnel::Command::Shutdown);
+            }
+            (Err(why), _) => self.turn(engine, vec![Input::TunnelFailed(circle, why)]),
+        }
+    }
+}
+
+fn input_weight(input: &Input) -> usize {
+    match input {
+        Input::Tunnel(_, tunnel::Event::Frame { bytes, .. }) => bytes.len(),
+        _ => 0,
+    }
+}
+
+/// How many inputs share one turn at most.
+const TURN_INPUTS: usize = 512;
+/// How many bytes of frames share one turn at most.
+const TURN_BYTES: usize = 1 << 20;
+/// How many events a listener may lag behind.
+const EVENTS: usize = 1024;
