@@ -86,9 +86,6 @@ mod tests {
     #[test]
     fn purposes_give_unrelated_keys() {
         assert_ne!(*derive_key(b"secret", b"", "a"), *derive_key(b"secret", b"", "b"));
-        assert_eq!(
-            *derive_key(b"secret", b"s", "a"),
-            *derive_key(b"secret", b"s", "a")
-        );
+        assert_eq!(*derive_key(b"secret", b"s", "a"), *derive_key(b"secret", b"s", "a"));
     }
 }

@@ -36,10 +36,7 @@ impl SealingKey {
         let (nonce, body) = sealed.split_at_checked(NONCE).ok_or(SealError)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
         let mut body = body.to_vec();
-        let plain = self
-            .0
-            .open_in_place(nonce, Aad::from(context), &mut body)
-            .map_err(|_| SealError)?;
+        let plain = self.0.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| SealError)?;
         let len = plain.len();
         body.truncate(len);
         Ok(body)
@@ -67,10 +64,7 @@ mod tests {
         assert_eq!(sealed.len(), 5 + SealingKey::OVERHEAD);
         assert_eq!(key.open(b"context", &sealed).unwrap(), b"plain");
         assert_eq!(key.open(b"other", &sealed), Err(SealError));
-        assert_eq!(
-            SealingKey::new(&[8; 32]).open(b"context", &sealed),
-            Err(SealError)
-        );
+        assert_eq!(SealingKey::new(&[8; 32]).open(b"context", &sealed), Err(SealError));
         for at in 0..sealed.len() {
             let mut bad = sealed.clone();
             bad[at] ^= 1;

@@ -23,10 +23,7 @@ impl SigningKey {
     /// Makes the key that belongs to a 32-byte seed (RFC 8032 §5.1.5).
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are an Ed25519 seed");
-        Self {
-            seed: Zeroizing::new(*seed),
-            pair,
-        }
+        Self { seed: Zeroizing::new(*seed), pair }
     }
 
     /// Returns the seed, for the vault and the tunnel's TLS identity only.
@@ -36,11 +33,7 @@ impl SigningKey {
 
     /// Returns the public half.
     pub fn public(&self) -> [u8; 32] {
-        self.pair
-            .public_key()
-            .as_ref()
-            .try_into()
-            .expect("an Ed25519 public key has 32 bytes")
+        self.pair.public_key().as_ref().try_into().expect("an Ed25519 public key has 32 bytes")
     }
 
     /// Signs `parts` under a `domain` that no other kind of statement shares.
@@ -48,11 +41,7 @@ impl SigningKey {
     /// What is signed is the 32-byte [`hash`](crate::hash) of the parts under that domain.
     pub fn sign(&self, domain: &str, parts: &[&[u8]]) -> [u8; 64] {
         let statement = crate::hash(domain, parts);
-        self.pair
-            .sign(&statement)
-            .as_ref()
-            .try_into()
-            .expect("an Ed25519 signature has 64 bytes")
+        self.pair.sign(&statement).as_ref().try_into().expect("an Ed25519 signature has 64 bytes")
     }
 }
 
@@ -64,9 +53,7 @@ pub fn verify(
     signature: &[u8; 64],
 ) -> Result<(), SignatureError> {
     let statement = crate::hash(domain, parts);
-    UnparsedPublicKey::new(&ED25519, key)
-        .verify(&statement, signature)
-        .map_err(|_| SignatureError)
+    UnparsedPublicKey::new(&ED25519, key).verify(&statement, signature).map_err(|_| SignatureError)
 }
 
 /// The signature was not made by this key over these bytes.
@@ -83,22 +70,10 @@ mod tests {
         let key = SigningKey::from_seed(&[1; 32]);
         let signature = key.sign("domain", &[b"a", b"b"]);
         assert_eq!(verify(&key.public(), "domain", &[b"a", b"b"], &signature), Ok(()));
-        assert_eq!(
-            verify(&key.public(), "other", &[b"a", b"b"], &signature),
-            Err(SignatureError)
-        );
-        assert_eq!(
-            verify(&key.public(), "domain", &[b"ab"], &signature),
-            Err(SignatureError)
-        );
+        assert_eq!(verify(&key.public(), "other", &[b"a", b"b"], &signature), Err(SignatureError));
+        assert_eq!(verify(&key.public(), "domain", &[b"ab"], &signature), Err(SignatureError));
         let other = SigningKey::from_seed(&[2; 32]).public();
-        assert_eq!(
-            verify(&other, "domain", &[b"a", b"b"], &signature),
-            Err(SignatureError)
-        );
-        assert_eq!(
-            verify(&[0; 32], "domain", &[b"a", b"b"], &signature),
-            Err(SignatureError)
-        );
+        assert_eq!(verify(&other, "domain", &[b"a", b"b"], &signature), Err(SignatureError));
+        assert_eq!(verify(&[0; 32], "domain", &[b"a", b"b"], &signature), Err(SignatureError));
     }
 }

@@ -19,9 +19,6 @@ mod tests {
     fn agrees_with_a_known_vector() {
         let out = stretch_pbkdf2(b"password", b"salt", NonZeroU32::new(2).unwrap());
         let hex: String = out.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            hex,
-            "e1d9c16aa681708a45f5c7c4e215ceb66e011a2e9f0040713f18aefdb866d53c"
-        );
+        assert_eq!(hex, "e1d9c16aa681708a45f5c7c4e215ceb66e011a2e9f0040713f18aefdb866d53c");
     }
 }

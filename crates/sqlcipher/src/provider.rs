@@ -154,7 +154,9 @@ unsafe extern "C" fn ctx_free(context: *mut *mut c_void) -> c_int {
 /// `buffer` holds `len` bytes that may be written.
 unsafe extern "C" fn random(_: *mut c_void, buffer: *mut c_void, len: c_int) -> c_int {
     // SAFETY: upheld by the caller.
-    let Some(out) = (unsafe { bytes_mut(buffer.cast(), len) }) else { return SQLITE_ERROR };
+    let Some(out) = (unsafe { bytes_mut(buffer.cast(), len) }) else {
+        return SQLITE_ERROR;
+    };
     outcome(rand::fill(out).ok())
 }
 
@@ -243,7 +245,9 @@ unsafe extern "C" fn cipher(
     if key_sz != KEY as c_int || len < 0 || len % BLOCK as c_int != 0 || !matches!(mode, DECRYPT | ENCRYPT) {
         return SQLITE_ERROR;
     }
-    let Some(context) = CipherContext::new() else { return SQLITE_ERROR };
+    let Some(context) = CipherContext::new() else {
+        return SQLITE_ERROR;
+    };
     // SAFETY: the function takes nothing and returns a pointer to a constant.
     let aes = unsafe { EVP_aes_256_cbc() };
     // SAFETY: the context is ours and live; key and IV have the cipher's lengths, as checked and upheld.

@@ -43,7 +43,9 @@ fn pages_are_unreadable_and_open_with_the_key_alone() {
 
     let bytes = fs::read(&path).unwrap();
     assert!(bytes.len() >= 2 * 4096);
-    assert!(!bytes.windows(6).any(|window| window == b"canary" || window == b"SQLite" || window == b"CREATE"));
+    assert!(
+        !bytes.windows(6).any(|window| window == b"canary" || window == b"SQLite" || window == b"CREATE")
+    );
 
     assert_eq!(text(&open(&path, &[1; 32]), "SELECT x FROM t"), "canary text");
     assert!(open(&path, &[2; 32]).query_row("SELECT x FROM t", [], |_| Ok(())).is_err());
@@ -55,7 +57,9 @@ fn a_page_is_bound_to_its_key_place_and_every_bit() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let connection = open(&path, &[1; 32]);
-    connection.execute_batch("CREATE TABLE t (x BLOB) STRICT; INSERT INTO t VALUES (zeroblob(20000))").unwrap();
+    connection
+        .execute_batch("CREATE TABLE t (x BLOB) STRICT; INSERT INTO t VALUES (zeroblob(20000))")
+        .unwrap();
     connection.close().unwrap();
 
     let good = fs::read(&path).unwrap();
@@ -74,7 +78,10 @@ fn a_page_is_bound_to_its_key_place_and_every_bit() {
 }
 
 fn reads(path: &Path) -> Option<usize> {
-    open(path, &[1; 32]).query_row("SELECT x FROM t", [], |row| row.get::<_, Vec<u8>>(0)).ok().map(|x| x.len())
+    open(path, &[1; 32])
+        .query_row("SELECT x FROM t", [], |row| row.get::<_, Vec<u8>>(0))
+        .ok()
+        .map(|x| x.len())
 }
 
 #[cfg(target_os = "linux")]

@@ -27,22 +27,14 @@ pub struct CharterEntries<'v> {
 impl Vault {
     /// Returns a circle's charter entries in the order they were added.
     pub fn charter_entries(&self, circle: CircleRow) -> CharterEntries<'_> {
-        CharterEntries {
-            vault: self,
-            circle,
-            after: 0,
-            page: Vec::new().into_iter(),
-            ended: false,
-        }
+        CharterEntries { vault: self, circle, after: 0, page: Vec::new().into_iter(), ended: false }
     }
 
     /// Returns one charter entry's signed bytes.
     pub fn charter_entry(&self, circle: CircleRow, entry: &EntryId) -> Result<Option<Blob>, StoreError> {
         const SQL: &str = "SELECT bytes FROM charter_entry WHERE circle = ?1 AND entry_id = ?2";
         self.read(|db| {
-            let bytes = db
-                .prepare_cached(SQL)?
-                .query_row((circle, entry.as_bytes()), |row| row.get(0));
+            let bytes = db.prepare_cached(SQL)?.query_row((circle, entry.as_bytes()), |row| row.get(0));
             Ok(bytes.optional()?.map(Blob))
         })
     }
@@ -51,17 +43,10 @@ impl Vault {
         const SQL: &str = "SELECT position, entry_id, bytes FROM charter_entry
             WHERE circle = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
         let record = |row: &Row<'_>| {
-            let record = CharterRecord {
-                entry: id(row, 1, EntryId::new)?,
-                bytes: Blob(row.get(2)?),
-            };
+            let record = CharterRecord { entry: id(row, 1, EntryId::new)?, bytes: Blob(row.get(2)?) };
             Ok((row.get(0)?, record))
         };
-        self.read(|db| {
-            db.prepare_cached(SQL)?
-                .query_map((circle, after, PAGE), record)?
-                .collect()
-        })
+        self.read(|db| db.prepare_cached(SQL)?.query_map((circle, after, PAGE), record)?.collect())
     }
 }
 

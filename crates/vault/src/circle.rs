@@ -74,9 +74,7 @@ pub struct RendezvousRecord {
 
 impl std::fmt::Debug for RendezvousRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RendezvousRecord")
-            .field("epoch", &self.epoch)
-            .finish_non_exhaustive()
+        f.debug_struct("RendezvousRecord").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
 
@@ -96,13 +94,8 @@ pub enum CircleState {
 }
 
 impl Code for CircleState {
-    const ALL: &'static [(Self, i64)] = &[
-        (Self::Awaiting, 0),
-        (Self::Member, 1),
-        (Self::Removed, 2),
-        (Self::Left, 3),
-        (Self::Refused, 4),
-    ];
+    const ALL: &'static [(Self, i64)] =
+        &[(Self::Awaiting, 0), (Self::Member, 1), (Self::Removed, 2), (Self::Left, 3), (Self::Refused, 4)];
 }
 
 impl Vault {
@@ -118,10 +111,7 @@ impl Vault {
     pub fn rendezvous(&self, circle: CircleRow) -> Result<Vec<RendezvousRecord>, StoreError> {
         const SQL: &str = "SELECT epoch, secret FROM rendezvous WHERE circle = ?1";
         let record = |row: &Row<'_>| {
-            Ok(RendezvousRecord {
-                epoch: id(row, 0, EntryId::new)?,
-                secret: Zeroizing::new(row.get(1)?),
-            })
+            Ok(RendezvousRecord { epoch: id(row, 0, EntryId::new)?, secret: Zeroizing::new(row.get(1)?) })
         };
         self.read(|db| db.prepare_cached(SQL)?.query_map([circle], record)?.collect())
     }
@@ -132,23 +122,9 @@ impl Turn<'_> {
     pub fn add_circle(&mut self, new: &NewCircle<'_>) -> Result<CircleRow, StoreError> {
         const SQL: &str = "INSERT INTO circle (circle_id, device_seed, label, created_ms, state, invitation)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let NewCircle {
-            circle,
-            device_seed,
-            label,
-            created_ms,
-            state,
-            invitation,
-        } = new;
+        let NewCircle { circle, device_seed, label, created_ms, state, invitation } = new;
         self.write(|db| {
-            let values = (
-                circle.as_bytes(),
-                device_seed,
-                label,
-                created_ms,
-                code(*state),
-                invitation,
-            );
+            let values = (circle.as_bytes(), device_seed, label, created_ms, code(*state), invitation);
             db.prepare_cached(SQL)?.execute(values)?;
             Ok(CircleRow(db.last_insert_rowid()))
         })
@@ -158,30 +134,24 @@ impl Turn<'_> {
     pub fn set_circle_state(&mut self, circle: CircleRow, state: CircleState) -> Result<(), StoreError> {
         const SQL: &str =
             "UPDATE circle SET state = ?2, invitation = CASE ?2 WHEN 0 THEN invitation END WHERE id = ?1";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, code(state))))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, code(state)))).map(drop)
     }
 
     /// Records what the person calls a circle.
     pub fn set_circle_label(&mut self, circle: CircleRow, label: &str) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE circle SET label = ?2 WHERE id = ?1";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, label)))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, label))).map(drop)
     }
 
     /// Records the UDP port on which a circle is listened for.
     pub fn set_listen_port(&mut self, circle: CircleRow, port: u16) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE circle SET listen_port = ?2 WHERE id = ?1";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, port)))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, port))).map(drop)
     }
 
     /// Forgets a circle and all that belongs to it: keys, charter, conversations, messages.
     pub fn remove_circle(&mut self, circle: CircleRow) -> Result<(), StoreError> {
-        self.write(|db| {
-            db.prepare_cached("DELETE FROM circle WHERE id = ?1")?
-                .execute([circle])
-        })?;
+        self.write(|db| db.prepare_cached("DELETE FROM circle WHERE id = ?1")?.execute([circle]))?;
         self.vault.chains.clear();
         Ok(())
     }
@@ -195,18 +165,13 @@ impl Turn<'_> {
     ) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO rendezvous (circle, epoch, secret) VALUES (?1, ?2, ?3)
             ON CONFLICT DO UPDATE SET secret = excluded.secret";
-        self.write(|db| {
-            db.prepare_cached(SQL)?
-                .execute((circle, epoch.as_bytes(), secret))
-        })
-        .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, epoch.as_bytes(), secret))).map(drop)
     }
 
     /// Forgets a rendezvous secret that no longer holds.
     pub fn remove_rendezvous(&mut self, circle: CircleRow, epoch: &EntryId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM rendezvous WHERE circle = ?1 AND epoch = ?2";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, epoch.as_bytes())))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, epoch.as_bytes()))).map(drop)
     }
 }
 

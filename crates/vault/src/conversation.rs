@@ -23,11 +23,7 @@ impl Vault {
     pub fn conversations(&self, circle: CircleRow) -> Result<Vec<ConversationRecord>, StoreError> {
         const SQL: &str = "SELECT id, circle, conversation_id, descriptor, archived
             FROM conversation WHERE circle = ?1 ORDER BY id";
-        self.read(|db| {
-            db.prepare_cached(SQL)?
-                .query_map([circle], conversation)?
-                .collect()
-        })
+        self.read(|db| db.prepare_cached(SQL)?.query_map([circle], conversation)?.collect())
     }
 
     /// Returns one conversation of a circle.
@@ -55,25 +51,21 @@ impl Turn<'_> {
             ON CONFLICT (circle, conversation_id) DO NOTHING";
         const FIND: &str = "SELECT id FROM conversation WHERE circle = ?1 AND conversation_id = ?2";
         self.write(|db| {
-            db.prepare_cached(ADD)?
-                .execute((circle, conversation.as_bytes(), descriptor))?;
-            db.prepare_cached(FIND)?
-                .query_row((circle, conversation.as_bytes()), |row| row.get(0))
+            db.prepare_cached(ADD)?.execute((circle, conversation.as_bytes(), descriptor))?;
+            db.prepare_cached(FIND)?.query_row((circle, conversation.as_bytes()), |row| row.get(0))
         })
     }
 
     /// Records whether the person put a conversation away.
     pub fn set_archived(&mut self, conversation: ConversationRow, archived: bool) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE conversation SET archived = ?2 WHERE id = ?1";
-        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, archived)))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, archived))).map(drop)
     }
 
     /// Forgets a conversation and all its messages.
     pub fn remove_conversation(&mut self, conversation: ConversationRow) -> Result<(), StoreError> {
         self.write(|db| {
-            db.prepare_cached("DELETE FROM conversation WHERE id = ?1")?
-                .execute([conversation])
+            db.prepare_cached("DELETE FROM conversation WHERE id = ?1")?.execute([conversation])
         })?;
         self.vault.chains.clear();
         Ok(())

@@ -39,13 +39,8 @@ pub enum AddressSource {
 }
 
 impl Code for AddressSource {
-    const ALL: &'static [(Self, i64)] = &[
-        (Self::Invitation, 0),
-        (Self::Announced, 1),
-        (Self::Seen, 2),
-        (Self::Lan, 3),
-        (Self::Typed, 4),
-    ];
+    const ALL: &'static [(Self, i64)] =
+        &[(Self::Invitation, 0), (Self::Announced, 1), (Self::Seen, 2), (Self::Lan, 3), (Self::Typed, 4)];
 }
 
 /// A device the person has checked to be whose it claims to be.
@@ -109,23 +104,10 @@ impl Turn<'_> {
             "DELETE FROM address WHERE circle = ?1 AND device = ?2 AND address IN (SELECT address
             FROM address WHERE circle = ?1 AND device = ?2
             ORDER BY last_ok_ms DESC NULLS LAST, noted_ms DESC LIMIT -1 OFFSET ?3)";
-        let AddressRecord {
-            device,
-            address,
-            source,
-            noted_ms,
-            last_ok_ms,
-        } = record;
+        let AddressRecord { device, address, source, noted_ms, last_ok_ms } = record;
         self.write(|db| {
             let device = device.as_bytes();
-            let values = (
-                circle,
-                device,
-                address.to_string(),
-                code(*source),
-                noted_ms,
-                last_ok_ms,
-            );
+            let values = (circle, device, address.to_string(), code(*source), noted_ms, last_ok_ms);
             db.prepare_cached(SET)?.execute(values)?;
             db.prepare_cached(TRIM)?.execute((circle, device, ADDRESSES))
         })
@@ -135,8 +117,7 @@ impl Turn<'_> {
     /// Forgets every address of a device.
     pub fn remove_addresses(&mut self, circle: CircleRow, device: &DeviceId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM address WHERE circle = ?1 AND device = ?2";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, device.as_bytes())))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, device.as_bytes()))).map(drop)
     }
 
     /// Records that the person verified a device.
@@ -148,12 +129,7 @@ impl Turn<'_> {
         const SQL: &str = "INSERT INTO verification (circle, device, method, at_ms, signature)
             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
             SET method = excluded.method, at_ms = excluded.at_ms, signature = excluded.signature";
-        let VerificationRecord {
-            device,
-            method,
-            at_ms,
-            signature,
-        } = record;
+        let VerificationRecord { device, method, at_ms, signature } = record;
         let values = (circle, device.as_bytes(), code(*method), at_ms, signature.0);
         self.write(|db| db.prepare_cached(SQL)?.execute(values)).map(drop)
     }
@@ -161,8 +137,7 @@ impl Turn<'_> {
     /// Takes a verification back.
     pub fn remove_verification(&mut self, circle: CircleRow, device: &DeviceId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM verification WHERE circle = ?1 AND device = ?2";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, device.as_bytes())))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, device.as_bytes()))).map(drop)
     }
 }
 

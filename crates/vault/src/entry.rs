@@ -137,9 +137,7 @@ impl Vault {
             let newest: i64 = db.prepare_cached(NEWEST)?.query_row([], |row| row.get(0))?;
             let mut select = db.prepare_cached(SQL)?;
             for generation in (0..=newest).rev() {
-                let record = select
-                    .query_row((generation, message.as_bytes()), found)
-                    .optional()?;
+                let record = select.query_row((generation, message.as_bytes()), found).optional()?;
                 if record.is_some() {
                     return Ok(record);
                 }
@@ -151,10 +149,7 @@ impl Vault {
     /// Counts a conversation's entries.
     pub fn count(&self, conversation: ConversationRow) -> Result<u64, StoreError> {
         const SQL: &str = "SELECT count(*) FROM entry WHERE conversation = ?1";
-        self.read(|db| {
-            db.prepare_cached(SQL)?
-                .query_row([conversation], |row| row.get(0))
-        })
+        self.read(|db| db.prepare_cached(SQL)?.query_row([conversation], |row| row.get(0)))
     }
 
     /// Returns the forks that were found in a circle.
@@ -205,11 +200,7 @@ impl Turn<'_> {
                 signature,
             ))
         })?;
-        if added == 1 {
-            Ok(Appended::Stored)
-        } else {
-            self.compare(chain, entry)
-        }
+        if added == 1 { Ok(Appended::Stored) } else { self.compare(chain, entry) }
     }
 
     /// Tells whether the entry at the same place is the same, and keeps a signature it lacks.
@@ -218,15 +209,13 @@ impl Turn<'_> {
         const SIGN: &str =
             "UPDATE entry SET signature = ?3 WHERE chain = ?1 AND seq = ?2 AND signature IS NULL";
         self.write(|db| {
-            let first = db
-                .prepare_cached(FIND)?
-                .query_row((chain, entry.seq), |row| id(row, 0, MessageId::new))?;
+            let first =
+                db.prepare_cached(FIND)?.query_row((chain, entry.seq), |row| id(row, 0, MessageId::new))?;
             if first != entry.message {
                 return Ok(Appended::Forked { first });
             }
             if let Some(signature) = &entry.signature {
-                db.prepare_cached(SIGN)?
-                    .execute((chain, entry.seq, signature.0))?;
+                db.prepare_cached(SIGN)?.execute((chain, entry.seq, signature.0))?;
             }
             Ok(Appended::Known)
         })
@@ -241,11 +230,7 @@ impl Turn<'_> {
     ) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE entry SET body = NULL WHERE seq = ?3
             AND chain = (SELECT id FROM chain WHERE conversation = ?1 AND author = ?2)";
-        self.write(|db| {
-            db.prepare_cached(SQL)?
-                .execute((conversation, author.as_bytes(), seq))
-        })
-        .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, author.as_bytes(), seq))).map(drop)
     }
 
     /// Keeps the proof of a fork; the first for each chain.
@@ -260,8 +245,7 @@ impl Turn<'_> {
         const SQL: &str = "INSERT INTO fork (chain, seq, proof_a, proof_b) VALUES (?1, ?2, ?3, ?4)
             ON CONFLICT (chain) DO NOTHING";
         let chain = self.chain(conversation, author)?;
-        self.write(|db| db.prepare_cached(SQL)?.execute((chain, seq, proof_a, proof_b)))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((chain, seq, proof_a, proof_b))).map(drop)
     }
 
     /// Returns the number of a chain, which it gets when it is first named.
@@ -277,11 +261,7 @@ impl Turn<'_> {
         }
         let chain = self.write(|db| {
             let key = (conversation, author.as_bytes());
-            if let Some(chain) = db
-                .prepare_cached(FIND)?
-                .query_row(key, |row| row.get(0))
-                .optional()?
-            {
+            if let Some(chain) = db.prepare_cached(FIND)?.query_row(key, |row| row.get(0)).optional()? {
                 return Ok(chain);
             }
             db.prepare_cached(ADD)?.execute(key)?;

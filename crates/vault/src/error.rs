@@ -167,11 +167,7 @@ impl StoreError {
     }
 
     fn system(error: io::Error) -> Self {
-        if is_full(&error) {
-            Self::DiskFull
-        } else {
-            Self::Io(error)
-        }
+        if is_full(&error) { Self::DiskFull } else { Self::Io(error) }
     }
 }
 
@@ -206,21 +202,13 @@ impl From<StoreError> for CreateError {
 
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
-        if is_full(&error) {
-            Self::DiskFull
-        } else {
-            Self::Io(error)
-        }
+        if is_full(&error) { Self::DiskFull } else { Self::Io(error) }
     }
 }
 
 impl From<io::Error> for CreateError {
     fn from(error: io::Error) -> Self {
-        if is_full(&error) {
-            Self::DiskFull
-        } else {
-            Self::Io(error)
-        }
+        if is_full(&error) { Self::DiskFull } else { Self::Io(error) }
     }
 }
 

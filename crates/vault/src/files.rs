@@ -45,16 +45,9 @@ impl Files {
     }
 
     fn lock(dir: &Path) -> Result<Self, FilesError> {
-        let lock = private()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join(LOCK))?;
+        let lock = private().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                dir: dir.to_owned(),
-                _lock: lock,
-            }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(FilesError::InUse),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
@@ -93,20 +86,14 @@ impl Files {
     /// Reads the header, at most `limit` bytes of it.
     pub(crate) fn read_header(&self, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(self.dir.join(HEADER))?
-            .take(limit)
-            .read_to_end(&mut bytes)?;
+        File::open(self.dir.join(HEADER))?.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     /// Writes the header so that, whatever happens, either the old or the new one is there whole.
     pub(crate) fn write_header(&self, bytes: &[u8]) -> io::Result<()> {
         let unfinished = self.dir.join(UNFINISHED_HEADER);
-        let mut file = private()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&unfinished)?;
+        let mut file = private().create(true).truncate(true).write(true).open(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(unfinished, self.dir.join(HEADER))?;

@@ -47,15 +47,9 @@ impl Header {
         kdf: Kdf,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, KdfError> {
-        let mut header = Self {
-            kdf,
-            salt: [0; SALT],
-            wrapped: [0; WRAPPED],
-        };
+        let mut header = Self { kdf, salt: [0; SALT], wrapped: [0; WRAPPED] };
         entropy.fill(&mut header.salt);
-        let sealed = header
-            .wrapping_key(passphrase)?
-            .seal(&header.context(), master.0.as_ref());
+        let sealed = header.wrapping_key(passphrase)?.seal(&header.context(), master.0.as_ref());
         header.wrapped = sealed.try_into().expect("sealing adds exactly its overhead");
         Ok(header)
     }
@@ -66,14 +60,9 @@ impl Header {
             KdfError::OutOfBounds => OpenError::Damaged { what: Part::Header },
             KdfError::OutOfMemory => OpenError::Io(std::io::ErrorKind::OutOfMemory.into()),
         })?;
-        let plain = key
-            .open(&self.context(), &self.wrapped)
-            .map_err(|_| OpenError::WrongPassphrase)?;
+        let plain = key.open(&self.context(), &self.wrapped).map_err(|_| OpenError::WrongPassphrase)?;
         let plain = Zeroizing::new(plain);
-        let master = plain
-            .as_slice()
-            .try_into()
-            .expect("opening takes off exactly what sealing added");
+        let master = plain.as_slice().try_into().expect("opening takes off exactly what sealing added");
         Ok(MasterKey(Zeroizing::new(master)))
     }
 
@@ -103,10 +92,7 @@ impl Header {
             0 => return None,
             VERSION => {}
             found => {
-                return Some(Err(OpenError::NewerVersion {
-                    found: found.into(),
-                    known: VERSION.into(),
-                }));
+                return Some(Err(OpenError::NewerVersion { found: found.into(), known: VERSION.into() }));
             }
         }
         let (&[id], rest) = rest.split_first_chunk()?;
@@ -117,11 +103,7 @@ impl Header {
         let wrapped = rest.try_into().ok()?;
         let [first, second, third] = [first, second, third].map(|cost| u32::from_be_bytes(*cost));
         let kdf = match (id, second, third) {
-            (ARGON2ID, passes, lanes) => Kdf::Argon2id {
-                memory_kib: first,
-                passes,
-                lanes,
-            },
+            (ARGON2ID, passes, lanes) => Kdf::Argon2id { memory_kib: first, passes, lanes },
             (PBKDF2, 0, 0) => Kdf::Pbkdf2 { rounds: first },
             _ => return None,
         };
@@ -140,11 +122,7 @@ impl Header {
     /// Returns all that precedes the wrapped key.
     fn context(&self) -> Vec<u8> {
         let (id, costs) = match self.kdf {
-            Kdf::Argon2id {
-                memory_kib,
-                passes,
-                lanes,
-            } => (ARGON2ID, [memory_kib, passes, lanes]),
+            Kdf::Argon2id { memory_kib, passes, lanes } => (ARGON2ID, [memory_kib, passes, lanes]),
             Kdf::Pbkdf2 { rounds } => (PBKDF2, [rounds, 0, 0]),
         };
         let mut bytes = Vec::with_capacity(LEN);

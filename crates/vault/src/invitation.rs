@@ -21,11 +21,7 @@ impl Vault {
             ORDER BY issued_ms, entry_id";
         let record = |row: &Row<'_>| {
             let entry = id(row, 0, EntryId::new)?;
-            Ok(IssuedInvitation {
-                entry,
-                link: Blob(row.get(1)?),
-                issued_ms: row.get(2)?,
-            })
+            Ok(IssuedInvitation { entry, link: Blob(row.get(1)?), issued_ms: row.get(2)? })
         };
         self.read(|db| db.prepare_cached(SQL)?.query_map([circle], record)?.collect())
     }
@@ -40,22 +36,14 @@ impl Turn<'_> {
     ) -> Result<(), StoreError> {
         const SQL: &str =
             "INSERT INTO issued_invitation (circle, entry_id, link, issued_ms) VALUES (?1, ?2, ?3, ?4)";
-        let IssuedInvitation {
-            entry,
-            link,
-            issued_ms,
-        } = invitation;
-        self.write(|db| {
-            db.prepare_cached(SQL)?
-                .execute((circle, entry.as_bytes(), &link.0, issued_ms))
-        })
-        .map(drop)
+        let IssuedInvitation { entry, link, issued_ms } = invitation;
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, entry.as_bytes(), &link.0, issued_ms)))
+            .map(drop)
     }
 
     /// Forgets an invitation that was redeemed, revoked or has expired.
     pub fn remove_issued_invitation(&mut self, circle: CircleRow, entry: &EntryId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM issued_invitation WHERE circle = ?1 AND entry_id = ?2";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, entry.as_bytes())))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, entry.as_bytes()))).map(drop)
     }
 }

@@ -26,22 +26,14 @@ pub enum Kdf {
 
 impl Kdf {
     /// The default: 64 MiB, three passes, one lane (RFC 9106 §4, second recommendation, in one lane).
-    pub const ARGON2ID: Self = Self::Argon2id {
-        memory_kib: 64 << 10,
-        passes: 3,
-        lanes: 1,
-    };
+    pub const ARGON2ID: Self = Self::Argon2id { memory_kib: 64 << 10, passes: 3, lanes: 1 };
     /// The default where FIPS 140-3 rules: 600,000 rounds.
     pub const PBKDF2: Self = Self::Pbkdf2 { rounds: 600_000 };
 
     /// Tells whether the cost is within what a header may ask of the device that reads it.
     pub(crate) fn is_bounded(&self) -> bool {
         match *self {
-            Self::Argon2id {
-                memory_kib,
-                passes,
-                lanes,
-            } => {
+            Self::Argon2id { memory_kib, passes, lanes } => {
                 (1..=MAX_LANES).contains(&lanes)
                     && (1..=MAX_PASSES).contains(&passes)
                     && (8 * lanes..=MAX_MEMORY_KIB).contains(&memory_kib)
@@ -62,17 +54,11 @@ impl Kdf {
             return Err(KdfError::OutOfBounds);
         }
         match *self {
-            Self::Argon2id {
-                memory_kib,
-                passes,
-                lanes,
-            } => {
+            Self::Argon2id { memory_kib, passes, lanes } => {
                 let params =
                     Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| KdfError::OutOfBounds)?;
                 let mut memory = Vec::new();
-                memory
-                    .try_reserve_exact(params.block_count())
-                    .map_err(|_| KdfError::OutOfMemory)?;
+                memory.try_reserve_exact(params.block_count()).map_err(|_| KdfError::OutOfMemory)?;
                 memory.resize(params.block_count(), Block::new());
                 let mut out = Zeroizing::new([0; 32]);
                 let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -114,11 +100,7 @@ mod tests {
     #[test]
     fn passphrase_salt_and_every_cost_count() {
         let stretch = |kdf: Kdf, text: &str, salt: &[u8]| *kdf.stretch(&Passphrase::new(text), salt).unwrap();
-        let argon = |memory_kib, passes, lanes| Kdf::Argon2id {
-            memory_kib,
-            passes,
-            lanes,
-        };
+        let argon = |memory_kib, passes, lanes| Kdf::Argon2id { memory_kib, passes, lanes };
         let all = [
             stretch(argon(64, 1, 1), "one passphrase", &[1; 32]),
             stretch(argon(64, 1, 1), "two passphrase", &[1; 32]),
@@ -137,37 +119,15 @@ mod tests {
     #[test]
     fn costs_that_would_bring_a_device_down_are_refused_at_once() {
         for kdf in [
-            Kdf::Argon2id {
-                memory_kib: 1 << 30,
-                passes: 3,
-                lanes: 1,
-            },
-            Kdf::Argon2id {
-                memory_kib: 64,
-                passes: u32::MAX,
-                lanes: 1,
-            },
-            Kdf::Argon2id {
-                memory_kib: 64,
-                passes: 1,
-                lanes: 0,
-            },
-            Kdf::Argon2id {
-                memory_kib: 64,
-                passes: 0,
-                lanes: 1,
-            },
-            Kdf::Argon2id {
-                memory_kib: 7,
-                passes: 1,
-                lanes: 1,
-            },
+            Kdf::Argon2id { memory_kib: 1 << 30, passes: 3, lanes: 1 },
+            Kdf::Argon2id { memory_kib: 64, passes: u32::MAX, lanes: 1 },
+            Kdf::Argon2id { memory_kib: 64, passes: 1, lanes: 0 },
+            Kdf::Argon2id { memory_kib: 64, passes: 0, lanes: 1 },
+            Kdf::Argon2id { memory_kib: 7, passes: 1, lanes: 1 },
             Kdf::Pbkdf2 { rounds: u32::MAX },
             Kdf::Pbkdf2 { rounds: 0 },
         ] {
-            let refused = kdf
-                .stretch(&Passphrase::new("any passphrase"), &[0; 32])
-                .map(drop);
+            let refused = kdf.stretch(&Passphrase::new("any passphrase"), &[0; 32]).map(drop);
             assert_eq!(refused, Err(KdfError::OutOfBounds), "{kdf:?}");
         }
         assert!(Kdf::ARGON2ID.is_bounded() && Kdf::PBKDF2.is_bounded());

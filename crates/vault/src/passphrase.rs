@@ -21,11 +21,7 @@ impl Passphrase {
     pub fn new(text: &str) -> Self {
         // Form C is at most three times as long as its source, so the string never moves and leaves no copy behind.
         let mut normal = Zeroizing::new(String::with_capacity(text.len() * 3));
-        normal.extend(
-            text.chars()
-                .map(|c| if c.is_whitespace() { ' ' } else { c })
-                .nfc(),
-        );
+        normal.extend(text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).nfc());
         Self(normal)
     }
 
@@ -40,12 +36,7 @@ impl Passphrase {
             if at > 0 {
                 text.push(' ');
             }
-            text.push_str(
-                Language::English
-                    .word_list()
-                    .get(index)
-                    .expect("the list has 2048 words"),
-            );
+            text.push_str(Language::English.word_list().get(index).expect("the list has 2048 words"));
         }
         Self(text)
     }
@@ -61,11 +52,7 @@ impl Passphrase {
 
     /// Refuses what is too short to protect a vault.
     pub(crate) fn check_strength(&self) -> Result<(), WeakPassphrase> {
-        if self.0.len() < LEAST {
-            Err(WeakPassphrase { least: LEAST })
-        } else {
-            Ok(())
-        }
+        if self.0.len() < LEAST { Err(WeakPassphrase { least: LEAST }) } else { Ok(()) }
     }
 }
 
@@ -89,10 +76,7 @@ mod tests {
     #[test]
     fn is_the_same_on_every_keyboard() {
         let composed = Passphrase::new("caf\u{e9} au\u{a0}lait");
-        assert_eq!(
-            composed.as_bytes(),
-            Passphrase::new("cafe\u{301} au lait").as_bytes()
-        );
+        assert_eq!(composed.as_bytes(), Passphrase::new("cafe\u{301} au lait").as_bytes());
         assert_ne!(composed.as_bytes(), Passphrase::new("cafe au lait").as_bytes());
         assert_eq!(format!("{composed:?}"), "Passphrase(…)");
     }
@@ -102,20 +86,14 @@ mod tests {
         let words = Passphrase::generate(&mut crypto::OsEntropy);
         assert_eq!(words.danger_text().split(' ').count(), 6);
         assert_eq!(words.check_strength(), Ok(()));
-        assert_ne!(
-            words.danger_text(),
-            Passphrase::generate(&mut crypto::OsEntropy).danger_text()
-        );
+        assert_ne!(words.danger_text(), Passphrase::generate(&mut crypto::OsEntropy).danger_text());
         let shortest = Passphrase::new("add add add add add add");
         assert_eq!(shortest.check_strength(), Ok(()));
     }
 
     #[test]
     fn short_ones_are_refused() {
-        assert_eq!(
-            Passphrase::new("thirteen byte").check_strength(),
-            Err(WeakPassphrase { least: 14 })
-        );
+        assert_eq!(Passphrase::new("thirteen byte").check_strength(), Err(WeakPassphrase { least: 14 }));
         assert_eq!(Passphrase::new("fourteen bytes").check_strength(), Ok(()));
     }
 }

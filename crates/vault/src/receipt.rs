@@ -30,11 +30,7 @@ impl Vault {
                 read: row.get(3)?,
             })
         };
-        self.read(|db| {
-            db.prepare_cached(SQL)?
-                .query_map([conversation], record)?
-                .collect()
-        })
+        self.read(|db| db.prepare_cached(SQL)?.query_map([conversation], record)?.collect())
     }
 
     /// Returns how many entries of each chain, from its start, the person here has read; none left out but zero.
@@ -42,11 +38,7 @@ impl Vault {
         const SQL: &str =
             "SELECT author, read FROM chain WHERE conversation = ?1 AND read > 0 ORDER BY author";
         let record = |row: &Row<'_>| Ok((id(row, 0, DeviceId::new)?, row.get(1)?));
-        self.read(|db| {
-            db.prepare_cached(SQL)?
-                .query_map([conversation], record)?
-                .collect()
-        })
+        self.read(|db| db.prepare_cached(SQL)?.query_map([conversation], record)?.collect())
     }
 }
 
@@ -62,14 +54,8 @@ impl Turn<'_> {
         const SQL: &str = "INSERT INTO receipt (chain, device, stored, read) VALUES (?1, ?2, ?3, ?4)
             ON CONFLICT DO UPDATE SET stored = max(stored, excluded.stored), read = max(read, excluded.read)";
         let chain = self.chain(conversation, &receipt.author)?;
-        let ReceiptRecord {
-            device, stored, read, ..
-        } = receipt;
-        self.write(|db| {
-            db.prepare_cached(SQL)?
-                .execute((chain, device.as_bytes(), stored, read))
-        })
-        .map(drop)
+        let ReceiptRecord { device, stored, read, .. } = receipt;
+        self.write(|db| db.prepare_cached(SQL)?.execute((chain, device.as_bytes(), stored, read))).map(drop)
     }
 
     /// Records how many entries of a chain, from its start, the person here has read; never fewer than before.
@@ -81,7 +67,6 @@ impl Turn<'_> {
     ) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE chain SET read = max(read, ?2) WHERE id = ?1";
         let chain = self.chain(conversation, author)?;
-        self.write(|db| db.prepare_cached(SQL)?.execute((chain, read)))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((chain, read))).map(drop)
     }
 }

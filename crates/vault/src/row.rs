@@ -44,11 +44,7 @@ pub(crate) trait Code: Copy + 'static {
 
 /// Returns the number under which a value is stored.
 pub(crate) fn code<T: Code + PartialEq>(value: T) -> i64 {
-    T::ALL
-        .iter()
-        .find(|(known, _)| *known == value)
-        .expect("every variant is in the list")
-        .1
+    T::ALL.iter().find(|(known, _)| *known == value).expect("every variant is in the list").1
 }
 
 /// Reads a column that holds a [`Code`].

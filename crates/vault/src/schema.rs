@@ -17,10 +17,7 @@ pub(crate) enum Schema {
 /// Brings a database to the newest version, one step and one transaction at a time.
 pub(crate) fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<Schema> {
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    for (version, sql) in (1u32..)
-        .zip(migrations)
-        .skip(usize::try_from(found).unwrap_or(usize::MAX))
-    {
+    for (version, sql) in (1u32..).zip(migrations).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         let step = connection.transaction()?;
         step.execute_batch(sql)?;
         step.pragma_update(None, "user_version", version)?;

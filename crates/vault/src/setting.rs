@@ -6,11 +6,7 @@ impl Vault {
     /// Returns what is kept under a name.
     pub fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         const SQL: &str = "SELECT value FROM setting WHERE key = ?1";
-        self.read(|db| {
-            db.prepare_cached(SQL)?
-                .query_row([key], |row| row.get(0))
-                .optional()
-        })
+        self.read(|db| db.prepare_cached(SQL)?.query_row([key], |row| row.get(0)).optional())
     }
 }
 
@@ -19,16 +15,11 @@ impl Turn<'_> {
     pub fn set_setting(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO setting (key, value) VALUES (?1, ?2)
             ON CONFLICT DO UPDATE SET value = excluded.value";
-        self.write(|db| db.prepare_cached(SQL)?.execute((key, value)))
-            .map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((key, value))).map(drop)
     }
 
     /// Forgets what is kept under a name.
     pub fn remove_setting(&mut self, key: &str) -> Result<(), StoreError> {
-        self.write(|db| {
-            db.prepare_cached("DELETE FROM setting WHERE key = ?1")?
-                .execute([key])
-        })
-        .map(drop)
+        self.write(|db| db.prepare_cached("DELETE FROM setting WHERE key = ?1")?.execute([key])).map(drop)
     }
 }

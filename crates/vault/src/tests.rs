@@ -20,11 +20,7 @@ mod wipe;
 /// As cheap as it gets: what is tested here is not how long a passphrase takes.
 const OPTIONS: Options = Options {
     durability: Durability::DangerOffForTests,
-    kdf: Some(Kdf::Argon2id {
-        memory_kib: 8,
-        passes: 1,
-        lanes: 1,
-    }),
+    kdf: Some(Kdf::Argon2id { memory_kib: 8, passes: 1, lanes: 1 }),
 };
 
 fn passphrase() -> Passphrase {
@@ -62,9 +58,7 @@ fn conversing() -> (TempDir, Vault, ConversationRow) {
     let (dir, mut vault) = create();
     let circle = add_circle(&mut vault, 1);
     let mut turn = vault.begin().unwrap();
-    let conversation = turn
-        .add_conversation(circle, &ConversationId::new([2; 32]), b"descriptor")
-        .unwrap();
+    let conversation = turn.add_conversation(circle, &ConversationId::new([2; 32]), b"descriptor").unwrap();
     turn.commit().unwrap();
     (dir, vault, conversation)
 }
@@ -75,10 +69,7 @@ fn device(number: u8) -> DeviceId {
 
 /// An entry whose every field follows from its place.
 fn entry(author: u8, seq: u64, lamport: u64) -> EntryRecord {
-    let id = crypto::hash(
-        "test entry",
-        &[&[author], &seq.to_be_bytes(), &lamport.to_be_bytes()],
-    );
+    let id = crypto::hash("test entry", &[&[author], &seq.to_be_bytes(), &lamport.to_be_bytes()]);
     EntryRecord {
         author: device(author),
         seq,
@@ -111,17 +102,13 @@ fn append_counted(vault: &mut Vault, conversation: ConversationRow, seq: u64) ->
 /// Returns the chain's length, after a check that nothing of it is missing and that the turns' two halves agree.
 fn counted(vault: &Vault, conversation: ConversationRow) -> u64 {
     let count = vault.count(conversation).unwrap();
-    let chain = vault
-        .entries_from(conversation, &device(1), 0, usize::MAX >> 1, usize::MAX)
-        .unwrap();
+    let chain = vault.entries_from(conversation, &device(1), 0, usize::MAX >> 1, usize::MAX).unwrap();
     assert_eq!(chain.len() as u64, count);
     for (seq, found) in (0..).zip(&chain) {
         assert_eq!(*found, entry(1, seq, seq));
     }
-    let said = vault
-        .setting("count")
-        .unwrap()
-        .map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
+    let said =
+        vault.setting("count").unwrap().map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
     assert_eq!(said, count, "half a turn was stored");
     count
 }
@@ -132,10 +119,7 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         .unwrap()
         .map(|file| {
             let file = file.unwrap();
-            (
-                file.file_name().into_string().unwrap(),
-                fs::read(file.path()).unwrap(),
-            )
+            (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())
         })
         .collect()
 }

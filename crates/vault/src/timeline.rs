@@ -15,11 +15,7 @@ pub struct TimelinePosition {
 
 impl From<&EntryRecord> for TimelinePosition {
     fn from(entry: &EntryRecord) -> Self {
-        Self {
-            lamport: entry.lamport,
-            author: entry.author,
-            seq: entry.seq,
-        }
+        Self { lamport: entry.lamport, author: entry.author, seq: entry.seq }
     }
 }
 
@@ -65,11 +61,8 @@ impl Vault {
 }
 
 /// Behind every entry that can be stored.
-const END: TimelinePosition = TimelinePosition {
-    lamport: u64::MAX,
-    author: DeviceId::new([0xff; 32]),
-    seq: u64::MAX,
-};
+const END: TimelinePosition =
+    TimelinePosition { lamport: u64::MAX, author: DeviceId::new([0xff; 32]), seq: u64::MAX };
 
 // The index gives the order by Lamport time; SQLite sorts only entries of one time by their authors' ids, and stops
 // when it has enough. Entries of one time are at most as many as the conversation has chains.
@@ -89,13 +82,9 @@ macro_rules! timeline {
         )
     };
 }
-pub(crate) const BEFORE: &str = timeline!(
-    "AND e.lamport <= ?2 AND (e.lamport, c.author, e.seq) < (?2, ?3, ?4)",
-    "DESC"
-);
-pub(crate) const AFTER: &str = timeline!(
-    "AND e.lamport >= ?2 AND (e.lamport, c.author, e.seq) > (?2, ?3, ?4)",
-    "ASC"
-);
+pub(crate) const BEFORE: &str =
+    timeline!("AND e.lamport <= ?2 AND (e.lamport, c.author, e.seq) < (?2, ?3, ?4)", "DESC");
+pub(crate) const AFTER: &str =
+    timeline!("AND e.lamport >= ?2 AND (e.lamport, c.author, e.seq) > (?2, ?3, ?4)", "ASC");
 pub(crate) const FROM_START: &str =
     timeline!("AND ?2 IS NOT NULL AND ?3 IS NOT NULL AND ?4 IS NOT NULL", "ASC");

@@ -18,10 +18,7 @@ impl Vault {
     /// Begins a turn.
     pub fn begin(&mut self) -> Result<Turn<'_>, StoreError> {
         self.read(|db| db.prepare_cached("BEGIN IMMEDIATE")?.execute([]))?;
-        Ok(Turn {
-            vault: self,
-            committed: false,
-        })
+        Ok(Turn { vault: self, committed: false })
     }
 }
 

@@ -71,9 +71,7 @@ impl Vault {
         let mut connection = connect(&unfinished, &master, options.durability)?;
         let migrated = schema::migrate(&mut connection, schema::MIGRATIONS);
         migrated.map_err(|error| StoreError::new(&connection, error))?;
-        connection
-            .close()
-            .map_err(|(connection, error)| StoreError::new(&connection, error))?;
+        connection.close().map_err(|(connection, error)| StoreError::new(&connection, error))?;
 
         files.write_header(&header.encode())?;
         files.finish_database()?;
@@ -99,22 +97,16 @@ impl Vault {
             Ok(Schema::Current) => Ok(Self::new(connection, &master, files)),
             // What counted as a vault had a schema: a file that was cut to nothing is no empty vault.
             Ok(Schema::Fresh) => Err(OpenError::Damaged { what: Part::Database }),
-            Ok(Schema::Newer { found }) => Err(OpenError::NewerVersion {
-                found,
-                known: schema::version(schema::MIGRATIONS),
-            }),
+            Ok(Schema::Newer { found }) => {
+                Err(OpenError::NewerVersion { found, known: schema::version(schema::MIGRATIONS) })
+            }
             Err(error) => Err(StoreError::new(&connection, error).into()),
         }
     }
 
     fn new(connection: Connection, master: &MasterKey, files: Files) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self {
-            connection,
-            chains: HashMap::new(),
-            blob_key: master.blobs(),
-            files,
-        }
+        Self { connection, chains: HashMap::new(), blob_key: master.blobs(), files }
     }
 
     /// Wraps the master key under another passphrase; nothing else is written anew.
@@ -138,19 +130,12 @@ impl Vault {
     /// The vault is locked whatever is returned; all that was committed is there when it is opened again.
     pub fn close(self) -> Result<(), StoreError> {
         self.connection.flush_prepared_statement_cache();
-        self.connection
-            .close()
-            .map_err(|(connection, error)| StoreError::new(&connection, error))
+        self.connection.close().map_err(|(connection, error)| StoreError::new(&connection, error))
     }
 
     /// Destroys the vault: first the wrapped master key, without which nothing else can be read, then the rest.
     pub fn wipe(self) -> Result<(), WipeError> {
-        let Self {
-            connection,
-            files,
-            blob_key,
-            ..
-        } = self;
+        let Self { connection, files, blob_key, .. } = self;
         let destroyed = files.destroy_header(&mut OsEntropy);
         drop(blob_key);
         // Whether its log could still be moved into the database no longer matters.
@@ -178,17 +163,11 @@ impl Vault {
         })?;
         if let Some(finding) = finding {
             let page = finding.rsplit(' ').find_map(|word| word.parse().ok());
-            return Err(StoreError::Damaged {
-                what: page.map_or(Part::Database, Part::Page),
-            });
+            return Err(StoreError::Damaged { what: page.map_or(Part::Database, Part::Page) });
         }
         let verdict: String =
             self.read(|db| db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
-        if verdict == "ok" {
-            Ok(())
-        } else {
-            Err(StoreError::Damaged { what: Part::Database })
-        }
+        if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: Part::Database }) }
     }
 
     /// Returns the key under which the keys of encrypted files stand.

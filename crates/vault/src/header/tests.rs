@@ -2,11 +2,7 @@ use crypto::OsEntropy;
 
 use super::*;
 
-const CHEAP: Kdf = Kdf::Argon2id {
-    memory_kib: 8,
-    passes: 1,
-    lanes: 1,
-};
+const CHEAP: Kdf = Kdf::Argon2id { memory_kib: 8, passes: 1, lanes: 1 };
 
 fn passphrase() -> Passphrase {
     Passphrase::new("correct horse battery")
@@ -54,17 +50,11 @@ fn every_flipped_bit_and_every_cut_is_damage() {
             let mut bad = good.clone();
             bad[at] ^= 1 << bit;
             assert!(
-                matches!(
-                    Header::decode(&bad),
-                    Err(OpenError::Damaged { what: Part::Header })
-                ),
+                matches!(Header::decode(&bad), Err(OpenError::Damaged { what: Part::Header })),
                 "byte {at}"
             );
         }
-        assert!(
-            matches!(Header::decode(&good[..at]), Err(OpenError::Damaged { .. })),
-            "cut at {at}"
-        );
+        assert!(matches!(Header::decode(&good[..at]), Err(OpenError::Damaged { .. })), "cut at {at}");
     }
     let long = [good.as_slice(), b"x"].concat();
     assert!(matches!(Header::decode(&long), Err(OpenError::Damaged { .. })));
@@ -94,22 +84,12 @@ fn a_header_from_a_newer_version_is_named_whatever_follows() {
     content.extend_from_slice(&(VERSION + 1).to_be_bytes());
     content.extend_from_slice(b"whatever version 2 will hold");
     let read = Header::decode(&with_checksum(content));
-    assert!(matches!(
-        read,
-        Err(OpenError::NewerVersion { found: 2, known: 1 })
-    ));
+    assert!(matches!(read, Err(OpenError::NewerVersion { found: 2, known: 1 })));
 }
 
 #[test]
 fn a_header_that_asks_for_a_tebibyte_is_damage() {
     let (_, mut header) = header(CHEAP);
-    header.kdf = Kdf::Argon2id {
-        memory_kib: 1 << 30,
-        passes: 1,
-        lanes: 1,
-    };
-    assert!(matches!(
-        Header::decode(&header.encode()),
-        Err(OpenError::Damaged { what: Part::Header })
-    ));
+    header.kdf = Kdf::Argon2id { memory_kib: 1 << 30, passes: 1, lanes: 1 };
+    assert!(matches!(Header::decode(&header.encode()), Err(OpenError::Damaged { what: Part::Header })));
 }

@@ -16,17 +16,9 @@ fn nothing_that_is_kept_can_be_read_from_any_file() {
         .envs(["TMPDIR", "SQLITE_TMPDIR", "TMP"].map(|name| (name, temporary.path())))
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     search(dir.path());
-    assert_eq!(
-        files(temporary.path()).len(),
-        0,
-        "nothing was put into a folder for temporary files"
-    );
+    assert_eq!(files(temporary.path()).len(), 0, "nothing was put into a folder for temporary files");
     for said in [output.stdout, output.stderr] {
         assert!(!contains(&said, CANARY));
     }
@@ -51,9 +43,7 @@ fn child_writes_everything() {
         })
         .unwrap();
     turn.set_setting(text, CANARY).unwrap();
-    let conversation = turn
-        .add_conversation(circle, &ConversationId::new(SEED), CANARY)
-        .unwrap();
+    let conversation = turn.add_conversation(circle, &ConversationId::new(SEED), CANARY).unwrap();
     for seq in 0..3000 {
         let mut entry = entry(1, seq, 3000 - seq);
         entry.header = Blob(CANARY.into());
@@ -61,10 +51,7 @@ fn child_writes_everything() {
         assert_eq!(turn.append_entry(conversation, &entry).unwrap(), Appended::Stored);
     }
     turn.commit().unwrap();
-    assert!(
-        files(dir)["vault.db-wal"].len() > 1 << 20,
-        "much of it is still in the log"
-    );
+    assert!(files(dir)["vault.db-wal"].len() > 1 << 20, "much of it is still in the log");
     search(dir);
     // Sorts of more than the cache holds, and a rebuild of the whole database: these make temporary files elsewhere.
     let sql = "SELECT count(*) FROM (SELECT DISTINCT body, header, position FROM entry ORDER BY body DESC, lamport)";
@@ -81,19 +68,10 @@ fn search(dir: &Path) {
     let files = files(dir);
     assert!(files.len() >= 3);
     for (name, bytes) in files {
-        for needle in [
-            CANARY,
-            &SEED,
-            b"SQLite format",
-            b"CREATE TABLE",
-            b"conversation",
-            passphrase().as_bytes(),
-        ] {
-            assert!(
-                !contains(&bytes, needle),
-                "{:?} in {name}",
-                String::from_utf8_lossy(needle)
-            );
+        for needle in
+            [CANARY, &SEED, b"SQLite format", b"CREATE TABLE", b"conversation", passphrase().as_bytes()]
+        {
+            assert!(!contains(&bytes, needle), "{:?} in {name}", String::from_utf8_lossy(needle));
         }
     }
 }

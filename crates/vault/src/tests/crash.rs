@@ -8,9 +8,7 @@ use super::*;
 #[test]
 fn torn_logs_open_to_a_consistent_prefix() {
     let (dir, mut vault, conversation) = conversing();
-    vault
-        .read(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .unwrap();
+    vault.read(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))).unwrap();
     for seq in 0..120 {
         append_counted(&mut vault, conversation, seq).unwrap();
     }
@@ -46,10 +44,7 @@ fn torn_logs_open_to_a_consistent_prefix() {
     }
     lengths.sort_unstable();
     lengths.dedup();
-    assert!(
-        lengths.len() > 40,
-        "the images were torn in many places: {lengths:?}"
-    );
+    assert!(lengths.len() > 40, "the images were torn in many places: {lengths:?}");
     assert!(lengths.iter().all(|&length| length <= 120));
 }
 
@@ -71,29 +66,19 @@ fn a_killed_process_loses_nothing_it_had_committed() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut said = 0;
         let stop = 1 + random.below(40);
-        for line in lines
-            .by_ref()
-            .map(Result::unwrap)
-            .filter_map(|line| line.parse::<u64>().ok())
-            .take(stop)
+        for line in lines.by_ref().map(Result::unwrap).filter_map(|line| line.parse::<u64>().ok()).take(stop)
         {
             said = line;
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        for line in lines
-            .map_while(Result::ok)
-            .filter_map(|line| line.parse::<u64>().ok())
-        {
+        for line in lines.map_while(Result::ok).filter_map(|line| line.parse::<u64>().ok()) {
             said = line;
         }
         let vault = open(dir.path()).unwrap();
         let found = counted(&vault, conversation);
         assert!(said > last, "the child got on: {said} after {last}");
-        assert!(
-            found == said || found == said + 1,
-            "{said} were committed, {found} are there"
-        );
+        assert!(found == said || found == said + 1, "{said} were committed, {found} are there");
         vault.verify().unwrap();
         last = found;
     }
@@ -103,10 +88,7 @@ fn a_killed_process_loses_nothing_it_had_committed() {
 #[ignore = "child of a_killed_process_loses_nothing_it_had_committed"]
 fn child_commits_until_killed() {
     let dir = std::env::var_os("HEXODE_TEST_VAULT").expect("runs only as the child of another test");
-    let options = Options {
-        durability: Durability::Full,
-        ..OPTIONS
-    };
+    let options = Options { durability: Durability::Full, ..OPTIONS };
     let mut vault = Vault::open(Path::new(&dir), &passphrase(), options).unwrap();
     let circle = vault.circles().unwrap()[0].row;
     let conversation = vault.conversations(circle).unwrap()[0].row;
@@ -123,10 +105,7 @@ fn child_commits_until_killed() {
 fn a_dropped_turn_leaves_no_trace() {
     let (_dir, mut vault, conversation) = conversing();
     let mut turn = vault.begin().unwrap();
-    assert_eq!(
-        turn.append_entry(conversation, &entry(1, 0, 0)).unwrap(),
-        Appended::Stored
-    );
+    assert_eq!(turn.append_entry(conversation, &entry(1, 0, 0)).unwrap(), Appended::Stored);
     turn.set_setting("x", b"y").unwrap();
     assert_eq!(turn.count(conversation).unwrap(), 1, "a turn sees what it wrote");
     drop(turn);
@@ -144,10 +123,7 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 }

@@ -10,9 +10,7 @@ use super::*;
 #[test]
 fn a_full_database_refuses_the_turn_and_goes_on_once_there_is_room() {
     let (dir, mut vault, conversation) = conversing();
-    let pages: u32 = vault
-        .read(|db| db.query_row("PRAGMA page_count", [], |row| row.get(0)))
-        .unwrap();
+    let pages: u32 = vault.read(|db| db.query_row("PRAGMA page_count", [], |row| row.get(0))).unwrap();
     limit_pages(&vault, pages + 20);
     let stored = append_until_full(&mut vault, conversation);
     assert!(stored > 20, "{stored}");
@@ -41,11 +39,7 @@ fn a_disk_that_fills_in_the_middle_of_a_commit_loses_nothing() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let said: u64 = said.lines().find_map(|line| line.parse().ok()).unwrap();
     let vault = open(dir.path()).unwrap();
     assert_eq!(counted(&vault, conversation), said);
@@ -66,22 +60,12 @@ fn child_fills_its_disk() {
     assert!(stored > 20, "{stored}");
     assert_eq!(counted(&vault, conversation), stored);
     assert!(
-        matches!(
-            append_counted(&mut vault, conversation, stored),
-            Err(StoreError::DiskFull)
-        ),
+        matches!(append_counted(&mut vault, conversation, stored), Err(StoreError::DiskFull)),
         "still full"
     );
 
     // Room is made, and the same open vault goes on.
-    setrlimit(
-        Resource::Fsize,
-        Rlimit {
-            current: maximum,
-            maximum,
-        },
-    )
-    .unwrap();
+    setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).unwrap();
     append_counted(&mut vault, conversation, stored).unwrap();
     assert_eq!(counted(&vault, conversation), stored + 1);
     vault.verify().unwrap();
@@ -95,10 +79,7 @@ fn what_follows_a_failure_that_rolled_back_is_not_stored_on_its_own() {
     // What SQLite does by itself when a disk fills at a bad moment.
     turn.vault.read(|db| db.execute_batch("ROLLBACK")).unwrap();
     assert!(matches!(turn.set_setting("x", b"y"), Err(StoreError::RolledBack)));
-    assert!(matches!(
-        turn.append_entry(conversation, &entry(1, 0, 0)),
-        Err(StoreError::RolledBack)
-    ));
+    assert!(matches!(turn.append_entry(conversation, &entry(1, 0, 0)), Err(StoreError::RolledBack)));
     assert!(matches!(turn.commit(), Err(StoreError::RolledBack)));
     assert_eq!(vault.setting("x").unwrap(), None);
     append(&mut vault, conversation, &entry(1, 0, 0));
@@ -116,7 +97,5 @@ fn append_until_full(vault: &mut Vault, conversation: ConversationRow) -> u64 {
 }
 
 fn limit_pages(vault: &Vault, pages: u32) {
-    vault
-        .read(|db| db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())))
-        .unwrap();
+    vault.read(|db| db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))).unwrap();
 }

@@ -15,22 +15,13 @@ fn a_vault_of_a_newer_version_is_refused_and_left_alone() {
     let (dir, vault) = create();
     vault.close().unwrap();
     let known = version(MIGRATIONS);
-    alter(
-        dir.path(),
-        &format!(
-            "PRAGMA user_version = {}; CREATE TABLE later (x ANY) STRICT",
-            known + 1
-        ),
-    );
+    alter(dir.path(), &format!("PRAGMA user_version = {}; CREATE TABLE later (x ANY) STRICT", known + 1));
     let before = files(dir.path());
     let refused = open(dir.path()).map(drop);
     assert!(
         matches!(refused, Err(OpenError::NewerVersion { found, known: k }) if found == known + 1 && k == known)
     );
-    assert_eq!(
-        refused.unwrap_err().to_string(),
-        "the vault has version 2, this build knows up to 1"
-    );
+    assert_eq!(refused.unwrap_err().to_string(), "the vault has version 2, this build knows up to 1");
     assert_eq!(files(dir.path()), before);
 }
 
@@ -44,9 +35,8 @@ fn migrations_run_once_each_and_only_forward() {
     db.execute_batch("INSERT INTO t VALUES (1)").unwrap();
     assert_eq!(migrate(&mut db, &[one, two, three]).unwrap(), Schema::Current);
     assert_eq!(migrate(&mut db, &[one, two, three]).unwrap(), Schema::Current);
-    let row: (i64, i64) = db
-        .query_row("SELECT x, y FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
+    let row: (i64, i64) =
+        db.query_row("SELECT x, y FROM t", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(row, (1, 6), "the last step ran once");
     assert_eq!(migrate(&mut db, &[one, two]).unwrap(), Schema::Newer { found: 3 });
 }
@@ -58,8 +48,6 @@ fn a_migration_that_fails_leaves_the_version_before_it() {
     let bad = "INSERT INTO t VALUES (1); INSERT INTO nowhere VALUES (1)";
     assert!(migrate(&mut db, &[one, bad]).is_err());
     let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    let rows: u32 = db
-        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
-        .unwrap();
+    let rows: u32 = db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
     assert_eq!((version, rows), (1, 0));
 }

@@ -30,10 +30,7 @@ fn a_wrong_passphrase_opens_nothing_and_changes_nothing() {
 fn where_no_vault_is_none_is_opened_and_nothing_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(open(dir.path()), Err(OpenError::Missing)));
-    assert!(matches!(
-        open(&dir.path().join("nowhere")),
-        Err(OpenError::Missing)
-    ));
+    assert!(matches!(open(&dir.path().join("nowhere")), Err(OpenError::Missing)));
     assert_eq!(files(dir.path()).len(), 0);
 }
 
@@ -41,15 +38,9 @@ fn where_no_vault_is_none_is_opened_and_nothing_is_left_behind() {
 fn a_vault_is_never_created_over_another() {
     let (dir, mut vault) = create();
     add_circle(&mut vault, 7);
-    assert!(matches!(
-        Vault::create(dir.path(), &passphrase(), OPTIONS),
-        Err(CreateError::InUse)
-    ));
+    assert!(matches!(Vault::create(dir.path(), &passphrase(), OPTIONS), Err(CreateError::InUse)));
     vault.close().unwrap();
-    assert!(matches!(
-        Vault::create(dir.path(), &passphrase(), OPTIONS),
-        Err(CreateError::AlreadyExists)
-    ));
+    assert!(matches!(Vault::create(dir.path(), &passphrase(), OPTIONS), Err(CreateError::AlreadyExists)));
     assert_eq!(open(dir.path()).unwrap().circles().unwrap().len(), 1);
 }
 
@@ -57,15 +48,8 @@ fn a_vault_is_never_created_over_another() {
 fn a_short_passphrase_or_an_absurd_cost_makes_no_vault() {
     let dir = tempfile::tempdir().unwrap();
     let short = Vault::create(dir.path(), &Passphrase::new("horse"), OPTIONS);
-    assert!(matches!(
-        short,
-        Err(CreateError::WeakPassphrase(WeakPassphrase { least: 14 }))
-    ));
-    let kdf = Some(Kdf::Argon2id {
-        memory_kib: u32::MAX,
-        passes: 1,
-        lanes: 1,
-    });
+    assert!(matches!(short, Err(CreateError::WeakPassphrase(WeakPassphrase { least: 14 }))));
+    let kdf = Some(Kdf::Argon2id { memory_kib: u32::MAX, passes: 1, lanes: 1 });
     let absurd = Vault::create(dir.path(), &passphrase(), Options { kdf, ..OPTIONS });
     assert!(matches!(absurd, Err(CreateError::CostOutOfBounds)));
     assert!(matches!(open(dir.path()), Err(OpenError::Missing)));
@@ -92,9 +76,7 @@ fn after_a_change_only_the_new_passphrase_opens() {
     assert!(matches!(wrong, Err(OpenError::WrongPassphrase)));
     let weak = vault.change_passphrase(&passphrase(), &Passphrase::new("x"), OPTIONS.kdf);
     assert!(matches!(weak, Err(OpenError::WeakPassphrase(_))));
-    vault
-        .change_passphrase(&passphrase(), &new, Some(Kdf::Pbkdf2 { rounds: 1000 }))
-        .unwrap();
+    vault.change_passphrase(&passphrase(), &new, Some(Kdf::Pbkdf2 { rounds: 1000 })).unwrap();
     vault.close().unwrap();
 
     assert!(matches!(open(dir.path()), Err(OpenError::WrongPassphrase)));
@@ -125,10 +107,7 @@ fn an_interrupted_creation_stands_in_nobodys_way() {
     fs::rename(dir.path().join("vault.db"), dir.path().join("vault.db.new")).unwrap();
     fs::write(dir.path().join("vault.db.new-wal"), b"half a log").unwrap();
     fs::write(dir.path().join("vault.key.new"), b"half a header").unwrap();
-    assert!(matches!(
-        open(dir.path()),
-        Err(OpenError::Damaged { what: Part::Database })
-    ));
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Database })));
 
     let vault = Vault::create(dir.path(), &passphrase(), OPTIONS).unwrap();
     assert_eq!(vault.circles().unwrap().len(), 0);
@@ -142,15 +121,9 @@ fn a_lost_header_is_damage_and_never_taken_for_a_missing_vault() {
     let (dir, vault) = create();
     vault.close().unwrap();
     fs::remove_file(dir.path().join("vault.key")).unwrap();
-    assert!(matches!(
-        open(dir.path()),
-        Err(OpenError::Damaged { what: Part::Header })
-    ));
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Header })));
     // Nor is the database overwritten: its header may be found again.
-    assert!(matches!(
-        Vault::create(dir.path(), &passphrase(), OPTIONS),
-        Err(CreateError::AlreadyExists)
-    ));
+    assert!(matches!(Vault::create(dir.path(), &passphrase(), OPTIONS), Err(CreateError::AlreadyExists)));
 }
 
 #[test]
@@ -167,11 +140,7 @@ fn the_default_cost_is_paid_and_its_memory_given_back() {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
     };
     assert!(field("VmHWM:") > before + (60 << 10), "64 MiB were used");
-    assert!(
-        resident_kib() < before + (8 << 10),
-        "{before} KiB before, {} KiB after",
-        resident_kib()
-    );
+    assert!(resident_kib() < before + (8 << 10), "{before} KiB before, {} KiB after", resident_kib());
 }
 
 fn resident_kib() -> u64 {

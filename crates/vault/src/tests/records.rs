@@ -34,21 +34,9 @@ fn a_circle_goes_from_awaiting_to_member_and_forgets_its_invitation() {
     assert!(matches!(turn.add_circle(&new), Err(StoreError::Conflict)));
     turn.commit().unwrap();
     let circle = &vault.circles().unwrap()[0];
-    assert_eq!(
-        (circle.row, circle.circle, circle.label.as_str()),
-        (row, CircleId::new([1; 32]), "Choir")
-    );
-    assert_eq!(
-        (*circle.device_seed, circle.created_ms, circle.state),
-        ([2; 32], 5, CircleState::Awaiting)
-    );
-    assert_eq!(
-        (
-            circle.invitation.as_ref().unwrap().0.as_slice(),
-            circle.listen_port
-        ),
-        (&b"link"[..], None)
-    );
+    assert_eq!((circle.row, circle.circle, circle.label.as_str()), (row, CircleId::new([1; 32]), "Choir"));
+    assert_eq!((*circle.device_seed, circle.created_ms, circle.state), ([2; 32], 5, CircleState::Awaiting));
+    assert_eq!((circle.invitation.as_ref().unwrap().0.as_slice(), circle.listen_port), (&b"link"[..], None));
 
     let mut turn = vault.begin().unwrap();
     turn.set_circle_state(row, CircleState::Member).unwrap();
@@ -56,14 +44,8 @@ fn a_circle_goes_from_awaiting_to_member_and_forgets_its_invitation() {
     turn.set_listen_port(row, 65_535).unwrap();
     turn.commit().unwrap();
     let circle = &vault.circles().unwrap()[0];
-    assert_eq!(
-        (circle.state, circle.invitation.clone()),
-        (CircleState::Member, None)
-    );
-    assert_eq!(
-        (circle.label.as_str(), circle.listen_port),
-        ("The choir", Some(65_535))
-    );
+    assert_eq!((circle.state, circle.invitation.clone()), (CircleState::Member, None));
+    assert_eq!((circle.label.as_str(), circle.listen_port), ("The choir", Some(65_535)));
 }
 
 #[test]
@@ -74,10 +56,7 @@ fn charter_entries_come_back_in_the_order_they_were_added() {
     let mut turn = vault.begin().unwrap();
     for number in 0..600 {
         let circle = if number % 3 == 0 { second } else { first };
-        assert!(
-            turn.add_charter_entry(circle, &id(number), &number.to_be_bytes())
-                .unwrap()
-        );
+        assert!(turn.add_charter_entry(circle, &id(number), &number.to_be_bytes()).unwrap());
     }
     assert!(!turn.add_charter_entry(first, &id(1), b"again").unwrap());
     assert!(turn.add_charter_entry(second, &id(1), b"another circle").unwrap());
@@ -85,16 +64,10 @@ fn charter_entries_come_back_in_the_order_they_were_added() {
     let entries: Vec<_> = vault.charter_entries(first).map(Result::unwrap).collect();
     let wanted: Vec<_> = (0..600u32)
         .filter(|number| number % 3 != 0)
-        .map(|number| CharterRecord {
-            entry: id(number),
-            bytes: Blob(number.to_be_bytes().into()),
-        })
+        .map(|number| CharterRecord { entry: id(number), bytes: Blob(number.to_be_bytes().into()) })
         .collect();
     assert_eq!(entries, wanted);
-    assert_eq!(
-        vault.charter_entry(first, &id(1)).unwrap(),
-        Some(Blob(1u32.to_be_bytes().into()))
-    );
+    assert_eq!(vault.charter_entry(first, &id(1)).unwrap(), Some(Blob(1u32.to_be_bytes().into())));
     assert_eq!(vault.charter_entry(first, &id(0)).unwrap(), None);
 }
 
@@ -107,23 +80,14 @@ fn conversations_belong_to_their_circle() {
     let here = turn.add_conversation(first, &everyone, b"everyone").unwrap();
     let there = turn.add_conversation(second, &everyone, b"everyone").unwrap();
     assert_ne!(here, there);
-    assert_eq!(
-        turn.add_conversation(first, &everyone, b"everyone").unwrap(),
-        here
-    );
+    assert_eq!(turn.add_conversation(first, &everyone, b"everyone").unwrap(), here);
     turn.set_archived(there, true).unwrap();
     turn.commit().unwrap();
     assert!(!vault.conversation(first, &everyone).unwrap().unwrap().archived);
     let found = &vault.conversations(second).unwrap()[0];
     assert_eq!((found.row, found.circle, found.archived), (there, second, true));
-    assert_eq!(
-        (found.conversation, found.descriptor.0.as_slice()),
-        (everyone, &b"everyone"[..])
-    );
-    assert_eq!(
-        vault.conversation(first, &ConversationId::new([8; 32])).unwrap(),
-        None
-    );
+    assert_eq!((found.conversation, found.descriptor.0.as_slice()), (everyone, &b"everyone"[..]));
+    assert_eq!(vault.conversation(first, &ConversationId::new([8; 32])).unwrap(), None);
 }
 
 #[test]
@@ -133,41 +97,23 @@ fn a_place_in_a_chain_is_taken_once() {
     append(&mut vault, conversation, &entry(1, 0, 0));
     append(&mut vault, conversation, &unsigned);
 
-    let signed = EntryRecord {
-        signature: Some(Signature([7; 64])),
-        ..unsigned.clone()
-    };
+    let signed = EntryRecord { signature: Some(Signature([7; 64])), ..unsigned.clone() };
     let mut turn = vault.begin().unwrap();
-    assert_eq!(
-        turn.append_entry(conversation, &unsigned).unwrap(),
-        Appended::Known
-    );
+    assert_eq!(turn.append_entry(conversation, &unsigned).unwrap(), Appended::Known);
     assert_eq!(turn.append_entry(conversation, &signed).unwrap(), Appended::Known);
     let forked = turn.append_entry(conversation, &entry(1, 1, 2)).unwrap();
-    assert_eq!(
-        forked,
-        Appended::Forked {
-            first: unsigned.message
-        }
-    );
-    turn.add_fork(conversation, &device(1), 1, b"one", b"other")
-        .unwrap();
-    turn.add_fork(conversation, &device(1), 1, b"not", b"kept")
-        .unwrap();
+    assert_eq!(forked, Appended::Forked { first: unsigned.message });
+    turn.add_fork(conversation, &device(1), 1, b"one", b"other").unwrap();
+    turn.add_fork(conversation, &device(1), 1, b"not", b"kept").unwrap();
     turn.commit().unwrap();
 
     assert_eq!(vault.count(conversation).unwrap(), 2);
-    let chain = vault
-        .entries_from(conversation, &device(1), 1, 10, usize::MAX)
-        .unwrap();
+    let chain = vault.entries_from(conversation, &device(1), 1, 10, usize::MAX).unwrap();
     assert_eq!(chain, [signed], "the signature that was missing is there");
     let circle = vault.circles().unwrap()[0].row;
     let forks = vault.forks(circle).unwrap();
     assert_eq!(forks.len(), 1);
-    assert_eq!(
-        (forks[0].author, forks[0].seq, forks[0].proof_a.0.as_slice()),
-        (device(1), 1, &b"one"[..])
-    );
+    assert_eq!((forks[0].author, forks[0].seq, forks[0].proof_a.0.as_slice()), (device(1), 1, &b"one"[..]));
 }
 
 #[test]
@@ -181,12 +127,7 @@ fn heads_are_the_last_of_each_chain() {
     let mut turn = vault.begin().unwrap();
     turn.set_receipt(
         conversation,
-        &ReceiptRecord {
-            device: device(2),
-            author: device(8),
-            stored: 3,
-            read: 0,
-        },
+        &ReceiptRecord { device: device(2), author: device(8), stored: 3, read: 0 },
     )
     .unwrap();
     turn.commit().unwrap();
@@ -196,14 +137,8 @@ fn heads_are_the_last_of_each_chain() {
         message: entry.message,
         lamport: entry.lamport,
     };
-    assert_eq!(
-        vault.chain_heads(conversation).unwrap(),
-        [head(entry(2, 0, 3)), head(entry(5, 2, 7))]
-    );
-    assert_eq!(
-        vault.chain_head(conversation, &device(5)).unwrap(),
-        Some(head(entry(5, 2, 7)))
-    );
+    assert_eq!(vault.chain_heads(conversation).unwrap(), [head(entry(2, 0, 3)), head(entry(5, 2, 7))]);
+    assert_eq!(vault.chain_head(conversation, &device(5)).unwrap(), Some(head(entry(5, 2, 7))));
     assert_eq!(vault.chain_head(conversation, &device(8)).unwrap(), None);
 }
 
@@ -215,9 +150,7 @@ fn a_part_of_a_chain_is_bounded_by_entries_and_bytes() {
     }
     let weight = 160 + 300;
     let part = |from, entries, bytes| -> Vec<u64> {
-        let part = vault
-            .entries_from(conversation, &device(1), from, entries, bytes)
-            .unwrap();
+        let part = vault.entries_from(conversation, &device(1), from, entries, bytes).unwrap();
         part.iter().map(|entry| entry.seq).collect()
     };
     assert_eq!(part(5, 3, usize::MAX), [5, 6, 7]);
@@ -235,22 +168,14 @@ fn an_erased_body_leaves_its_place() {
     let mut turn = vault.begin().unwrap();
     turn.erase_body(conversation, &device(1), 0).unwrap();
     turn.commit().unwrap();
-    let erased = EntryRecord {
-        body: None,
-        ..entry(1, 0, 0)
-    };
+    let erased = EntryRecord { body: None, ..entry(1, 0, 0) };
     assert_eq!(vault.timeline_after(conversation, None, 10).unwrap(), [erased]);
 }
 
 #[test]
 fn receipts_and_reading_only_move_forward() {
     let (_dir, mut vault, conversation) = conversing();
-    let receipt = |stored, read| ReceiptRecord {
-        device: device(2),
-        author: device(1),
-        stored,
-        read,
-    };
+    let receipt = |stored, read| ReceiptRecord { device: device(2), author: device(1), stored, read };
     let mut turn = vault.begin().unwrap();
     for receipt in [receipt(5, 0), receipt(3, 2), receipt(4, 1)] {
         turn.set_receipt(conversation, &receipt).unwrap();
@@ -275,8 +200,7 @@ fn addresses_that_worked_come_first_and_the_worst_are_dropped() {
     };
     let mut turn = vault.begin().unwrap();
     for port in 1..=100 {
-        turn.set_address(circle, &record(port, u64::from(port), (port == 3).then_some(50)))
-            .unwrap();
+        turn.set_address(circle, &record(port, u64::from(port), (port == 3).then_some(50))).unwrap();
     }
     turn.set_address(circle, &record(100, 200, None)).unwrap();
     turn.set_address(circle, &record(3, 7, None)).unwrap();
@@ -297,11 +221,7 @@ fn invitations_verifications_and_secrets_come_and_go() {
     let (_dir, mut vault) = create();
     let circle = add_circle(&mut vault, 1);
     let entry = EntryId::new([3; 32]);
-    let invitation = IssuedInvitation {
-        entry,
-        link: Blob(b"secret".into()),
-        issued_ms: 4,
-    };
+    let invitation = IssuedInvitation { entry, link: Blob(b"secret".into()), issued_ms: 4 };
     let verification = VerificationRecord {
         device: device(2),
         method: VerificationMethod::QrCode,
@@ -316,10 +236,7 @@ fn invitations_verifications_and_secrets_come_and_go() {
     assert_eq!(vault.issued_invitations(circle).unwrap(), [invitation]);
     assert_eq!(vault.verifications(circle).unwrap(), [verification]);
     let secrets = vault.rendezvous(circle).unwrap();
-    assert_eq!(
-        (secrets.len(), secrets[0].epoch, *secrets[0].secret),
-        (1, entry, [6; 32])
-    );
+    assert_eq!((secrets.len(), secrets[0].epoch, *secrets[0].secret), (1, entry, [6; 32]));
 
     let mut turn = vault.begin().unwrap();
     turn.remove_issued_invitation(circle, &entry).unwrap();
@@ -337,9 +254,7 @@ fn a_circle_that_is_removed_takes_all_its_own_along_and_nothing_else() {
     append(&mut vault, conversation, &entry(1, 0, 0));
     let other = add_circle(&mut vault, 2);
     let mut turn = vault.begin().unwrap();
-    let elsewhere = turn
-        .add_conversation(other, &ConversationId::new([2; 32]), b"d")
-        .unwrap();
+    let elsewhere = turn.add_conversation(other, &ConversationId::new([2; 32]), b"d").unwrap();
     turn.commit().unwrap();
     append(&mut vault, elsewhere, &entry(1, 0, 0));
 
@@ -348,24 +263,14 @@ fn a_circle_that_is_removed_takes_all_its_own_along_and_nothing_else() {
     turn.remove_circle(first).unwrap();
     turn.commit().unwrap();
     assert_eq!(vault.circles().unwrap().len(), 1);
-    assert_eq!(
-        (
-            vault.count(conversation).unwrap(),
-            vault.count(elsewhere).unwrap()
-        ),
-        (0, 1)
-    );
-    let rows: u64 = vault
-        .read(|db| db.query_row("SELECT count(*) FROM chain", [], |row| row.get(0)))
-        .unwrap();
+    assert_eq!((vault.count(conversation).unwrap(), vault.count(elsewhere).unwrap()), (0, 1));
+    let rows: u64 =
+        vault.read(|db| db.query_row("SELECT count(*) FROM chain", [], |row| row.get(0))).unwrap();
     assert_eq!(rows, 1);
     // Its number is not given to the next, nor can anything be added under it.
     assert!(add_circle(&mut vault, 3) > other);
     let mut turn = vault.begin().unwrap();
-    assert!(matches!(
-        turn.append_entry(conversation, &entry(1, 0, 0)),
-        Err(StoreError::Conflict)
-    ));
+    assert!(matches!(turn.append_entry(conversation, &entry(1, 0, 0)), Err(StoreError::Conflict)));
     turn.commit().unwrap();
 
     let mut turn = vault.begin().unwrap();
@@ -378,23 +283,11 @@ fn a_circle_that_is_removed_takes_all_its_own_along_and_nothing_else() {
 fn numbers_that_cannot_be_ordered_are_refused_and_the_turn_goes_on() {
     let (_dir, mut vault, conversation) = conversing();
     let mut turn = vault.begin().unwrap();
-    for bad in [
-        entry(1, 0, 1 << 63),
-        EntryRecord {
-            seq: u64::MAX,
-            ..entry(1, 0, 0)
-        },
-    ] {
-        assert!(matches!(
-            turn.append_entry(conversation, &bad),
-            Err(StoreError::OutOfRange)
-        ));
+    for bad in [entry(1, 0, 1 << 63), EntryRecord { seq: u64::MAX, ..entry(1, 0, 0) }] {
+        assert!(matches!(turn.append_entry(conversation, &bad), Err(StoreError::OutOfRange)));
     }
     // A time that nothing is ordered by may be anything.
-    let odd = EntryRecord {
-        claimed_ms: u64::MAX,
-        ..entry(1, 0, i64::MAX as u64)
-    };
+    let odd = EntryRecord { claimed_ms: u64::MAX, ..entry(1, 0, i64::MAX as u64) };
     assert_eq!(turn.append_entry(conversation, &odd).unwrap(), Appended::Stored);
     turn.commit().unwrap();
     assert_eq!(vault.timeline_before(conversation, None, 5).unwrap(), [odd]);
@@ -410,9 +303,6 @@ fn a_record_of_the_wrong_shape_is_damage() {
         "UPDATE circle SET created_ms = -1",
     ] {
         vault.read(|db| db.execute_batch(sql)).unwrap();
-        assert!(
-            matches!(vault.circles(), Err(StoreError::Damaged { what: Part::Record })),
-            "{sql}"
-        );
+        assert!(matches!(vault.circles(), Err(StoreError::Damaged { what: Part::Record })), "{sql}");
     }
 }

@@ -7,10 +7,7 @@ fn filled() -> (TempDir, ConversationRow, BTreeMap<String, Vec<u8>>) {
     let (dir, mut vault, conversation) = conversing();
     let mut turn = vault.begin().unwrap();
     for seq in 0..200 {
-        assert_eq!(
-            turn.append_entry(conversation, &entry(1, seq, seq)).unwrap(),
-            Appended::Stored
-        );
+        assert_eq!(turn.append_entry(conversation, &entry(1, seq, seq)).unwrap(), Appended::Stored);
     }
     turn.commit().unwrap();
     vault.verify().unwrap();
@@ -68,28 +65,14 @@ fn reading_over_a_damaged_page_is_an_error_and_no_lie() {
 fn a_database_cut_short_is_damage_however_short() {
     let (dir, _, good) = filled();
     let len = good["vault.db"].len();
-    for cut in [
-        0,
-        1,
-        15,
-        100,
-        PAGE - 1,
-        PAGE,
-        PAGE + 1,
-        len / 2,
-        len - PAGE,
-        len - 1,
-    ] {
+    for cut in [0, 1, 15, 100, PAGE - 1, PAGE, PAGE + 1, len / 2, len - PAGE, len - 1] {
         fs::write(dir.path().join("vault.db"), &good["vault.db"][..cut]).unwrap();
         let outcome =
             open(dir.path()).map_err(|error| matches!(error, OpenError::Damaged { what: Part::Database }));
         match outcome {
             Err(damaged) => assert!(damaged, "cut at {cut}"),
             Ok(vault) => {
-                assert!(
-                    matches!(vault.verify(), Err(StoreError::Damaged { .. })),
-                    "cut at {cut}"
-                );
+                assert!(matches!(vault.verify(), Err(StoreError::Damaged { .. })), "cut at {cut}");
             }
         }
     }
@@ -102,10 +85,7 @@ fn a_database_under_another_vaults_header_is_damage() {
     vault.close().unwrap();
     restore(dir.path(), &files(other.path()));
     fs::write(dir.path().join("vault.db"), &good["vault.db"]).unwrap();
-    assert!(matches!(
-        open(dir.path()),
-        Err(OpenError::Damaged { what: Part::Database })
-    ));
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Database })));
 }
 
 #[test]
@@ -115,10 +95,7 @@ fn two_pages_exchanged_are_found() {
     bad[30 * PAGE..32 * PAGE].rotate_left(PAGE);
     fs::write(dir.path().join("vault.db"), &bad).unwrap();
     let found = open(dir.path()).unwrap().verify();
-    assert!(
-        matches!(found, Err(StoreError::Damaged { what: Part::Page(31) })),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(StoreError::Damaged { what: Part::Page(31) })), "{found:?}");
 }
 
 #[test]
@@ -128,16 +105,10 @@ fn every_byte_of_the_header_counts() {
         let mut bad = good["vault.key"].clone();
         bad[at] ^= 0x40;
         fs::write(dir.path().join("vault.key"), &bad).unwrap();
-        assert!(
-            matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Header })),
-            "byte {at}"
-        );
+        assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Header })), "byte {at}");
     }
     fs::write(dir.path().join("vault.key"), vec![0; 1 << 20]).unwrap();
-    assert!(matches!(
-        open(dir.path()),
-        Err(OpenError::Damaged { what: Part::Header })
-    ));
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Header })));
     fs::write(dir.path().join("vault.key"), &good["vault.key"]).unwrap();
     assert!(open(dir.path()).is_ok());
 }

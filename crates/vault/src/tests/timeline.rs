@@ -6,87 +6,37 @@ use super::*;
 fn order_is_by_time_then_author_then_place_whatever_came_first() {
     let (_dir, mut vault, conversation) = conversing();
     // Device 9 is met first and so gets the smaller number; its id is the larger nevertheless.
-    for (author, seq, lamport) in [
-        (9, 0, 5),
-        (1, 0, 5),
-        (5, 0, 5),
-        (9, 1, 6),
-        (1, 1, 9),
-        (5, 1, 6),
-        (5, 2, 9),
-    ] {
+    for (author, seq, lamport) in
+        [(9, 0, 5), (1, 0, 5), (5, 0, 5), (9, 1, 6), (1, 1, 9), (5, 1, 6), (5, 2, 9)]
+    {
         append(&mut vault, conversation, &entry(author, seq, lamport));
     }
     let places = |page: Vec<EntryRecord>| -> Vec<_> {
-        page.iter()
-            .map(|entry| (entry.lamport, entry.author.as_bytes()[0], entry.seq))
-            .collect()
+        page.iter().map(|entry| (entry.lamport, entry.author.as_bytes()[0], entry.seq)).collect()
     };
-    let all = [
-        (5, 1, 0),
-        (5, 5, 0),
-        (5, 9, 0),
-        (6, 5, 1),
-        (6, 9, 1),
-        (9, 1, 1),
-        (9, 5, 2),
-    ];
-    assert_eq!(
-        places(vault.timeline_after(conversation, None, 100).unwrap()),
-        all
-    );
-    assert_eq!(
-        places(vault.timeline_before(conversation, None, 100).unwrap()),
-        all
-    );
-    assert_eq!(
-        places(vault.timeline_before(conversation, None, 2).unwrap()),
-        all[5..]
-    );
-    let middle = TimelinePosition {
-        lamport: 5,
-        author: device(9),
-        seq: 0,
-    };
-    assert_eq!(
-        places(vault.timeline_before(conversation, Some(middle), 100).unwrap()),
-        all[..2]
-    );
-    assert_eq!(
-        places(vault.timeline_before(conversation, Some(middle), 1).unwrap()),
-        all[1..2]
-    );
-    assert_eq!(
-        places(vault.timeline_after(conversation, Some(middle), 2).unwrap()),
-        all[3..5]
-    );
+    let all = [(5, 1, 0), (5, 5, 0), (5, 9, 0), (6, 5, 1), (6, 9, 1), (9, 1, 1), (9, 5, 2)];
+    assert_eq!(places(vault.timeline_after(conversation, None, 100).unwrap()), all);
+    assert_eq!(places(vault.timeline_before(conversation, None, 100).unwrap()), all);
+    assert_eq!(places(vault.timeline_before(conversation, None, 2).unwrap()), all[5..]);
+    let middle = TimelinePosition { lamport: 5, author: device(9), seq: 0 };
+    assert_eq!(places(vault.timeline_before(conversation, Some(middle), 100).unwrap()), all[..2]);
+    assert_eq!(places(vault.timeline_before(conversation, Some(middle), 1).unwrap()), all[1..2]);
+    assert_eq!(places(vault.timeline_after(conversation, Some(middle), 2).unwrap()), all[3..5]);
 }
 
 #[test]
 fn a_page_is_read_by_the_index_and_sorted_only_within_one_time() {
     let (_dir, vault, _) = conversing();
-    for sql in [
-        crate::timeline::BEFORE,
-        crate::timeline::AFTER,
-        crate::timeline::FROM_START,
-    ] {
+    for sql in [crate::timeline::BEFORE, crate::timeline::AFTER, crate::timeline::FROM_START] {
         let plan: Vec<String> = vault
             .read(|db| {
                 let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-                explain
-                    .query_map((1, 1, [0u8; 32], 1, 1), |row| row.get(3))?
-                    .collect()
+                explain.query_map((1, 1, [0u8; 32], 1, 1), |row| row.get(3))?.collect()
             })
             .unwrap();
         let plan = plan.join("\n");
-        assert!(
-            plan.contains("USING INDEX entry_by_time (conversation=?"),
-            "{plan}"
-        );
-        assert!(
-            plan.contains("USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY"),
-            "{plan}"
-        );
+        assert!(plan.contains("USING INDEX entry_by_time (conversation=?"), "{plan}");
+        assert!(plan.contains("USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY"), "{plan}");
     }
 }
 
@@ -97,15 +47,10 @@ fn an_entry_is_found_by_its_id_however_old() {
         append(&mut vault, conversation, &entry(1, seq, seq));
     }
     // As if thousands of others had come between any two.
-    vault
-        .read(|db| db.execute_batch("UPDATE entry SET position = position * 3000"))
-        .unwrap();
+    vault.read(|db| db.execute_batch("UPDATE entry SET position = position * 3000")).unwrap();
     for seq in [0, 1, 25, 49] {
         let wanted = entry(1, seq, seq);
-        assert_eq!(
-            vault.entry(&wanted.message).unwrap(),
-            Some((conversation, wanted))
-        );
+        assert_eq!(vault.entry(&wanted.message).unwrap(), Some((conversation, wanted)));
     }
     let same_start = entry(1, 25, 25).message.as_bytes()[..8].to_vec();
     let mut other = [0; 32];

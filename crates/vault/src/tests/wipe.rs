@@ -30,16 +30,8 @@ fn the_wrapped_key_is_overwritten_where_it_lay() {
     vault.wipe().unwrap();
     let after = fs::read(&remains).unwrap();
     assert_eq!(after.len(), before.len());
-    let same = before
-        .iter()
-        .zip(&after)
-        .filter(|(before, after)| before == after)
-        .count();
-    assert!(
-        same < before.len() / 8,
-        "{same} of {} bytes are still there",
-        before.len()
-    );
+    let same = before.iter().zip(&after).filter(|(before, after)| before == after).count();
+    assert!(same < before.len() / 8, "{same} of {} bytes are still there", before.len());
 }
 
 #[test]
