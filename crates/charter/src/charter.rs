@@ -40,11 +40,7 @@ pub struct Accepted {
 impl Charter {
     /// Makes the charter of a newcomer, who knows the circle's id and no entry yet.
     pub fn awaiting(circle: CircleId) -> Self {
-        Self {
-            ledger: Ledger::new(circle),
-            orphans: Orphans::default(),
-            roster: OnceLock::new(),
-        }
+        Self { ledger: Ledger::new(circle), orphans: Orphans::default(), roster: OnceLock::new() }
     }
 
     /// Makes a charter from all [`Accepted`] entries in the vault, in the order they were stored in.
@@ -94,8 +90,7 @@ impl Charter {
 
     /// Returns what the charter says now. The first call after a change folds all entries.
     pub fn roster(&self) -> &Roster {
-        self.roster
-            .get_or_init(|| roster::build(&self.ledger, &fold(&self.ledger)))
+        self.roster.get_or_init(|| roster::build(&self.ledger, &fold(&self.ledger)))
     }
 
     fn take(&mut self, verified: Verified) -> Result<Vec<Accepted>, EntryError> {
@@ -104,11 +99,7 @@ impl Charter {
             let ledger = &self.ledger;
             let known = |device: &_| !ledger.grants(crate::Target::Device(*device)).is_empty();
             let dropped = self.orphans.add(verified, known);
-            return if dropped == Some(id) {
-                Err(EntryError::NoRoomToWait)
-            } else {
-                Ok(Vec::new())
-            };
+            return if dropped == Some(id) { Err(EntryError::NoRoomToWait) } else { Ok(Vec::new()) };
         }
         let mut accepted = vec![self.place(verified)?];
         let mut ready: Vec<_> = self.orphans.children_of(&id).into_iter().collect();
@@ -141,10 +132,7 @@ impl Charter {
     }
 
     fn append(&mut self, admitted: Admitted) -> Accepted {
-        let accepted = Accepted {
-            id: admitted.id,
-            blob: admitted.blob.clone(),
-        };
+        let accepted = Accepted { id: admitted.id, blob: admitted.blob.clone() };
         self.ledger.append(admitted);
         self.roster = OnceLock::new();
         accepted

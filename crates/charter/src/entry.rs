@@ -211,10 +211,7 @@ impl Level {
         let deepest = issuers.iter().filter(|l| l.rank == rank).map(|l| l.depth).max();
         let depth = deepest.map_or(Some(0), |depth| depth.checked_add(1))?;
         let level = Self { rank, depth };
-        issuers
-            .iter()
-            .all(|issuer| issuer.is_senior_to(level))
-            .then_some(level)
+        issuers.iter().all(|issuer| issuer.is_senior_to(level)).then_some(level)
     }
 }
 
@@ -252,10 +249,7 @@ mod tests {
     fn a_new_grant_is_strictly_junior_to_all_who_issue_it() {
         assert_eq!(Level::below(Role::Admin, &[level(0, 0)]), Some(level(10, 0)));
         assert_eq!(Level::below(Role::Admin, &[level(10, 3)]), Some(level(10, 4)));
-        assert_eq!(
-            Level::below(Role::Member, &[level(10, 3), level(100, 7)]),
-            Some(level(100, 8))
-        );
+        assert_eq!(Level::below(Role::Member, &[level(10, 3), level(100, 7)]), Some(level(100, 8)));
         assert_eq!(Level::below(Role::Guest, &[level(100, 7)]), Some(level(110, 0)));
         assert_eq!(Level::below(Role::Admin, &[level(10, 0), level(100, 0)]), None);
         assert_eq!(Level::below(Role::Member, &[level(100, u16::MAX)]), None);

@@ -8,16 +8,12 @@ use crate::{
 ///
 /// One pass in the order of [`Place`](crate::ledger::Place). Whatever an entry's validity depends on stands at
 /// an earlier place: the issuer of its grant and the revocations that hit it act at strictly more senior
-/// levels; its own leaving, the withdrawals of its invitation and the admissions that prevail over it come
-/// first among those of its level.
+/// levels; the withdrawals of its invitation and the admissions that prevail over it come first among those of
+/// its level.
 pub(crate) fn fold(ledger: &Ledger) -> Verdicts {
     let mut verdicts = Verdicts(vec![None; ledger.entries().len()]);
     for &index in ledger.order() {
-        let verdict = Judge {
-            ledger,
-            verdicts: &verdicts,
-        }
-        .judge(index, ledger.at(index));
+        let verdict = Judge { ledger, verdicts: &verdicts }.judge(index, ledger.at(index));
         if let Some(slot) = verdicts.0.get_mut(index) {
             *slot = Some(verdict);
         }
@@ -38,20 +34,23 @@ impl Verdicts {
         self.of(index).is_some_and(Verdict::is_valid)
     }
 
-    /// Tells whether the grant that an entry issues stands.
-    #[cfg(test)]
-    pub(crate) fn is_live(&self, ledger: &Ledger, issuer: usize) -> bool {
-        self.is_valid(issuer) && self.ended_by(ledger, issuer).is_none()
-    }
-
     /// Returns the first valid entry that ended a grant, removals before leavings.
     pub(crate) fn ended_by(&self, ledger: &Ledger, issuer: usize) -> Option<usize> {
-        let Admitted {
-            struck_by, left_by, ..
-        } = ledger.at(issuer);
-        first(ledger, struck_by.iter().copied().filter(|&by| self.is_valid(by)))
-            .or_else(|| first(ledger, left_by.iter().copied().filter(|&by| self.is_valid(by))))
+        let Admitted { struck_by, left_by, .. } = ledger.at(issuer);
+        let valid = |by: &usize| self.is_valid(*by);
+        ledger
+            .first(struck_by.iter().copied().filter(valid))
+            .or_else(|| ledger.first(left_by.iter().copied().filter(valid)))
     }
+}
+
+/// Tells whether every verdict is still the same once all are known; so the order was the right one.
+#[cfg(test)]
+pub(crate) fn is_settled(ledger: &Ledger, verdicts: &Verdicts) -> bool {
+    let judge = Judge { ledger, verdicts };
+    ledger.entries().iter().enumerate().all(|(index, entry)| {
+        verdicts.of(index).is_some_and(|verdict| verdict.is_valid() == judge.judge(index, entry).is_valid())
+    })
 }
 
 struct Judge<'a> {
@@ -63,10 +62,9 @@ impl Judge<'_> {
     fn judge(&self, index: usize, entry: &Admitted) -> Verdict {
         let reason = match entry.entry.action {
             Action::Found(_) => None,
-            Action::Admit(_) => entry
-                .unlawful
-                .or_else(|| self.own(index, entry))
-                .or_else(|| self.invited(index, entry)),
+            Action::Admit(_) => {
+                entry.unlawful.or_else(|| self.own(index, entry)).or_else(|| self.invited(index, entry))
+            }
             _ => entry.unlawful.or_else(|| self.own(index, entry)),
         };
         reason.map_or(Verdict::Valid, Verdict::Void)
@@ -75,75 +73,40 @@ impl Judge<'_> {
     /// Finds what is wrong with the author's grant.
     fn own(&self, index: usize, entry: &Admitted) -> Option<VoidReason> {
         if !self.verdicts.is_valid(entry.cite) {
-            return Some(VoidReason::GrantVoid {
-                grant: self.ledger.at(entry.cite).id,
-            });
+            return Some(VoidReason::GrantVoid { grant: self.ledger.at(entry.cite).id });
         }
-        self.cut(index, entry, entry.cite)
+        self.removed(index, entry.cite)
     }
 
-    /// Finds the end of a grant that an act under it does not precede.
-    fn cut(&self, index: usize, entry: &Admitted, grant: usize) -> Option<VoidReason> {
-        let Admitted {
-            struck_by, left_by, ..
-        } = self.ledger.at(grant);
-        let removals = struck_by
-            .iter()
-            .copied()
-            .filter(|&by| !self.ledger.at(by).kept.contains(index));
-        if let Some(by) = self.first_valid(removals) {
-            return Some(VoidReason::Removed {
-                by: self.ledger.at(by).id,
-            });
-        }
-        if matches!(entry.entry.action, Action::Leave) {
-            return None;
-        }
-        let leavings = left_by
-            .iter()
-            .copied()
-            .filter(|&by| !self.ledger.at(by).past.contains(index));
-        self.first_valid(leavings).map(|by| VoidReason::Left {
-            by: self.ledger.at(by).id,
-        })
+    /// Finds a removal of a grant's holder that had not seen an act under the grant.
+    fn removed(&self, index: usize, grant: usize) -> Option<VoidReason> {
+        let removals = self.ledger.at(grant).struck_by.iter().copied();
+        let unseen = removals.filter(|&by| !self.ledger.at(by).kept.contains(index));
+        self.first_valid(unseen).map(|by| VoidReason::Removed { by: self.ledger.at(by).id })
     }
 
     /// Finds what is wrong with an admission's invitation. It is an act of the inviter as much as of the
-    /// admitter: what ends his grant ends the invitations of his that nobody has seen used.
+    /// admitter: who removes the inviter ends those of his invitations that he has not seen used.
     fn invited(&self, index: usize, entry: &Admitted) -> Option<VoidReason> {
         let at = entry.invitation?;
         let invite = self.ledger.at(at);
         if !self.verdicts.is_valid(at) {
-            return Some(VoidReason::InvitationVoid {
-                invitation: invite.id,
-            });
+            return Some(VoidReason::InvitationVoid { invitation: invite.id });
         }
-        if let Some(reason) = self.cut(index, entry, invite.cite) {
+        if let Some(reason) = self.removed(index, invite.cite) {
             return Some(reason);
         }
-        let withdrawals = invite
-            .withdrawn_by
-            .iter()
-            .copied()
-            .filter(|&by| !self.ledger.at(by).past.contains(index));
+        let withdrawals =
+            invite.withdrawn_by.iter().copied().filter(|&by| !self.ledger.at(by).past.contains(index));
         if let Some(by) = self.first_valid(withdrawals) {
-            return Some(VoidReason::Withdrawn {
-                by: self.ledger.at(by).id,
-            });
+            return Some(VoidReason::Withdrawn { by: self.ledger.at(by).id });
         }
         let rivals = invite.admissions.iter().copied().filter(|&by| by != index);
-        self.first_valid(rivals).map(|by| VoidReason::UsedElsewhere {
-            by: self.ledger.at(by).id,
-        })
+        self.first_valid(rivals).map(|by| VoidReason::UsedElsewhere { by: self.ledger.at(by).id })
     }
 
     /// Returns the first valid one; those the fold has not come to yet do not count.
     fn first_valid(&self, candidates: impl Iterator<Item = usize>) -> Option<usize> {
-        first(self.ledger, candidates.filter(|&by| self.verdicts.is_valid(by)))
+        self.ledger.first(candidates.filter(|&by| self.verdicts.is_valid(by)))
     }
-}
-
-/// Returns the one that comes first in the fold, so that all devices name the same.
-fn first(ledger: &Ledger, candidates: impl Iterator<Item = usize>) -> Option<usize> {
-    candidates.min_by_key(|&index| ledger.at(index).place)
 }

@@ -44,18 +44,10 @@ impl Invitation {
         entropy: &mut dyn Entropy,
     ) -> Self {
         hints.truncate(limits::HINTS);
-        hints
-            .iter_mut()
-            .for_each(|hint| hint.addresses.truncate(limits::HINT_ADDRESSES));
+        hints.iter_mut().for_each(|hint| hint.addresses.truncate(limits::HINT_ADDRESSES));
         let mut secret = Secret([0; 16]);
         entropy.fill(&mut secret.0);
-        Self {
-            circle,
-            invitation: EntryId::new([0; 32]),
-            secret,
-            expires_ms,
-            hints,
-        }
+        Self { circle, invitation: EntryId::new([0; 32]), secret, expires_ms, hints }
     }
 
     pub(crate) fn published(self, invitation: EntryId) -> Self {
@@ -85,11 +77,7 @@ impl Invitation {
     /// Returns its key: the private half of what the invite entry published.
     pub fn key(&self) -> SigningKey {
         let purpose = "hexode/charter/invitation/1";
-        SigningKey::from_seed(&crypto::derive_key(
-            &self.secret.0,
-            self.circle.as_bytes(),
-            purpose,
-        ))
+        SigningKey::from_seed(&crypto::derive_key(&self.secret.0, self.circle.as_bytes(), purpose))
     }
 
     /// Returns its public key, by which members find the invite entry.
@@ -100,9 +88,7 @@ impl Invitation {
     /// Refuses an invitation whose time is over by the newcomer's own clock.
     pub fn check_time(&self, now_ms: u64) -> Result<(), InvitationError> {
         if now_ms > self.expires_ms {
-            Err(InvitationError::Expired {
-                expires_ms: self.expires_ms,
-            })
+            Err(InvitationError::Expired { expires_ms: self.expires_ms })
         } else {
             Ok(())
         }
@@ -159,9 +145,7 @@ impl FromStr for Invitation {
             return Err(InvitationError::TooLong);
         }
         let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
-        let (scheme, code) = text
-            .split_at_checked(SCHEME.len())
-            .ok_or(InvitationError::NotAnInvitation)?;
+        let (scheme, code) = text.split_at_checked(SCHEME.len()).ok_or(InvitationError::NotAnInvitation)?;
         if !scheme.eq_ignore_ascii_case(SCHEME) {
             return Err(InvitationError::NotAnInvitation);
         }
@@ -170,40 +154,22 @@ impl FromStr for Invitation {
         if *version != VERSION {
             return Err(InvitationError::Newer { found: *version });
         }
-        let body = body
-            .get(2..body.len().saturating_sub(CHECKSUM))
-            .ok_or(InvitationError::Truncated)?;
+        let body = body.get(2..body.len().saturating_sub(CHECKSUM)).ok_or(InvitationError::Truncated)?;
         let content: Content =
             wire::decode_canonical(body, limits::INVITATION).map_err(|_| InvitationError::Damaged)?;
-        let Content {
-            circle,
-            invitation,
-            secret,
-            expires_ms,
-            hints,
-        } = content;
-        let many = hints
-            .iter()
-            .any(|hint| hint.addresses.len() > limits::HINT_ADDRESSES);
+        let Content { circle, invitation, secret, expires_ms, hints } = content;
+        let many = hints.iter().any(|hint| hint.addresses.len() > limits::HINT_ADDRESSES);
         if hints.len() > limits::HINTS || many {
             return Err(InvitationError::Damaged);
         }
-        Ok(Self {
-            circle,
-            invitation,
-            secret,
-            expires_ms,
-            hints,
-        })
+        Ok(Self { circle, invitation, secret, expires_ms, hints })
     }
 }
 
 /// Takes off what all versions share: `version (1) ‖ length (2) ‖ body ‖ checksum (4)`, in base64url.
 fn unwrap_code(code: &str) -> Result<Zeroizing<Vec<u8>>, InvitationError> {
     let head = code.as_bytes().get(..4).ok_or(InvitationError::Truncated)?;
-    let head = BASE64URL_NOPAD
-        .decode(head)
-        .map_err(|_| InvitationError::Damaged)?;
+    let head = BASE64URL_NOPAD.decode(head).map_err(|_| InvitationError::Damaged)?;
     let [_, high, low] = *head else {
         return Err(InvitationError::Damaged);
     };
@@ -213,18 +179,10 @@ fn unwrap_code(code: &str) -> Result<Zeroizing<Vec<u8>>, InvitationError> {
         std::cmp::Ordering::Greater => return Err(InvitationError::Damaged),
         std::cmp::Ordering::Equal => {}
     }
-    let bytes = BASE64URL_NOPAD
-        .decode(code.as_bytes())
-        .map_err(|_| InvitationError::Damaged)?;
+    let bytes = BASE64URL_NOPAD.decode(code.as_bytes()).map_err(|_| InvitationError::Damaged)?;
     let bytes = Zeroizing::new(bytes);
-    let (content, sum) = bytes
-        .split_at_checked(len - CHECKSUM)
-        .ok_or(InvitationError::Truncated)?;
-    if checksum(content) == sum {
-        Ok(bytes)
-    } else {
-        Err(InvitationError::Damaged)
-    }
+    let (content, sum) = bytes.split_at_checked(len - CHECKSUM).ok_or(InvitationError::Truncated)?;
+    if checksum(content) == sum { Ok(bytes) } else { Err(InvitationError::Damaged) }
 }
 
 fn checksum(content: &[u8]) -> [u8; CHECKSUM] {
@@ -234,9 +192,7 @@ fn checksum(content: &[u8]) -> [u8; CHECKSUM] {
 
 impl fmt::Debug for Invitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invitation")
-            .field("invitation", &self.invitation)
-            .finish_non_exhaustive()
+        f.debug_struct("Invitation").field("invitation", &self.invitation).finish_non_exhaustive()
     }
 }
 

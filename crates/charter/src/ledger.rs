@@ -87,7 +87,6 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Founding,
-    Leave,
     Other,
     Admission,
 }
@@ -118,15 +117,16 @@ impl Ledger {
     }
 
     pub(crate) fn at(&self, index: usize) -> &Admitted {
-        self.entries
-            .get(index)
-            .expect("an index comes from this ledger, which only grows")
+        self.entries.get(index).expect("an index comes from this ledger, which only grows")
+    }
+
+    /// Returns, of some entries, the one the fold comes to first: all devices name the same.
+    pub(crate) fn first(&self, candidates: impl Iterator<Item = usize>) -> Option<usize> {
+        candidates.min_by_key(|&index| self.at(index).place)
     }
 
     fn at_mut(&mut self, index: usize) -> &mut Admitted {
-        self.entries
-            .get_mut(index)
-            .expect("an index comes from this ledger, which only grows")
+        self.entries.get_mut(index).expect("an index comes from this ledger, which only grows")
     }
 
     pub(crate) fn index(&self, id: &EntryId) -> Option<usize> {
@@ -166,19 +166,12 @@ impl Ledger {
 
     /// Returns the grant an entry's author acts under.
     pub(crate) fn acting(&self, entry: &Admitted) -> Grant {
-        self.at(entry.cite)
-            .grant
-            .expect("an entry is taken only if what it cites issues a grant")
+        self.at(entry.cite).grant.expect("an entry is taken only if what it cites issues a grant")
     }
 
     /// Returns the entries that must come before this one can be taken.
     pub(crate) fn missing<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = EntryId> + 'a {
-        entry
-            .parents
-            .iter()
-            .chain(&entry.previous)
-            .filter(|id| !self.by_id.contains_key(*id))
-            .copied()
+        entry.parents.iter().chain(&entry.previous).filter(|id| !self.by_id.contains_key(*id)).copied()
     }
 
     /// Refuses an entry for which there is no room, as far as that can be told before its signature is checked.
@@ -208,9 +201,7 @@ impl Ledger {
         self.heads.insert(admitted.id);
         self.by_id.insert(admitted.id, index);
         self.note_chain(&admitted);
-        let at = self
-            .order
-            .partition_point(|&other| self.at(other).place < admitted.place);
+        let at = self.order.partition_point(|&other| self.at(other).place < admitted.place);
         self.order.insert(at, index);
         self.entries.push(admitted);
         self.relate(index);
@@ -250,14 +241,9 @@ impl Ledger {
             }
             Action::Revoke { target, .. } if lawful => {
                 let target = *target;
-                let hit: Vec<_> = self
-                    .grants(target)
-                    .iter()
-                    .copied()
-                    .filter(|&grant| self.hits(index, grant))
-                    .collect();
-                hit.into_iter()
-                    .for_each(|grant| self.at_mut(grant).struck_by.push(index));
+                let hit: Vec<_> =
+                    self.grants(target).iter().copied().filter(|&grant| self.hits(index, grant)).collect();
+                hit.into_iter().for_each(|grant| self.at_mut(grant).struck_by.push(index));
                 self.revocations.entry(target).or_default().push(index);
             }
             _ => {}
@@ -278,9 +264,7 @@ impl Ledger {
     fn hits(&self, revocation: usize, issuer: usize) -> bool {
         let by = self.at(revocation);
         let issuer = self.at(issuer);
-        issuer
-            .grant
-            .is_some_and(|grant| self.may_strike(by.level, self.acting(by).member, grant))
+        issuer.grant.is_some_and(|grant| self.may_strike(by.level, self.acting(by).member, grant))
             && !issuer.past.contains(revocation)
     }
 

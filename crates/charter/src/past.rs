@@ -19,9 +19,9 @@ impl Past {
         match self.chunks.get(index / BITS) {
             None => false,
             Some(None) => true,
-            Some(Some(chunk)) => chunk
-                .get(index % BITS / 64)
-                .is_some_and(|word| word >> (index % 64) & 1 == 1),
+            Some(Some(chunk)) => {
+                chunk.get(index % BITS / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+            }
         }
     }
 
@@ -63,9 +63,7 @@ fn join(ours: &mut Option<Arc<Chunk>>, theirs: Option<&Arc<Chunk>>) {
         return;
     }
     let mut both = **chunk;
-    both.iter_mut()
-        .zip(theirs.iter())
-        .for_each(|(word, more)| *word |= more);
+    both.iter_mut().zip(theirs.iter()).for_each(|(word, more)| *word |= more);
     if both == **theirs {
         *ours = Some(Arc::clone(theirs));
     } else if both.iter().all(|&word| word == u64::MAX) {

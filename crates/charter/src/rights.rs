@@ -30,10 +30,7 @@ pub enum Act {
 
 /// Tells whether a role allows an act.
 pub fn allowed(role: Role, act: Act) -> bool {
-    let row = TABLE
-        .iter()
-        .find(|(listed, _)| *listed == act)
-        .map(|(_, row)| row);
+    let row = TABLE.iter().find(|(listed, _)| *listed == act).map(|(_, row)| row);
     let [founder, admin, member, guest] = row.copied().unwrap_or([NO; 4]);
     match role {
         Role::Founder => founder,

@@ -204,8 +204,7 @@ impl Roster {
 
     /// Tells whether a device's role allows an act; seniority may still forbid it against somebody.
     pub fn may(&self, device: &DeviceId, act: Act) -> bool {
-        self.device(device)
-            .is_some_and(|device| rights::allowed(device.role, act))
+        self.device(device).is_some_and(|device| rights::allowed(device.role, act))
     }
 
     /// Returns the devices that were in the circle and are no more.
@@ -220,15 +219,8 @@ impl Roster {
 
     /// Returns the invitation with a given key, an open one first.
     pub fn invitation_by_public(&self, public: &PublicKey) -> Option<&Invited> {
-        let of_key = || {
-            self.0
-                .invitations
-                .values()
-                .filter(|invited| invited.public == *public)
-        };
-        of_key()
-            .find(|invited| invited.state == InvitationState::Open)
-            .or_else(|| of_key().next())
+        let of_key = || self.0.invitations.values().filter(|invited| invited.public == *public);
+        of_key().find(|invited| invited.state == InvitationState::Open).or_else(|| of_key().next())
     }
 
     /// Returns the entries that do not count, in causal order.

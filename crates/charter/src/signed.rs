@@ -19,10 +19,7 @@ impl Signed {
     pub fn new(entry: &Entry, key: &crypto::SigningKey) -> Self {
         let bytes = wire::encode(entry);
         let signature = Signature(key.sign(SIGNATURE, &[&bytes]));
-        Self {
-            bytes: Blob(bytes),
-            signature,
-        }
+        Self { bytes: Blob(bytes), signature }
     }
 
     /// Returns the entry's id, which the signature is no part of.
@@ -59,16 +56,9 @@ impl Received {
     pub fn decode(blob: &Blob) -> Result<Self, EntryError> {
         let found = blob.0.len();
         if found > limits::CHARTER_ENTRY {
-            return Err(DecodeError::TooLong {
-                limit: limits::CHARTER_ENTRY,
-                found,
-            }
-            .into());
+            return Err(DecodeError::TooLong { limit: limits::CHARTER_ENTRY, found }.into());
         }
-        let (version, rest) = blob
-            .0
-            .split_first()
-            .ok_or(DecodeError::Invalid("an entry of no bytes"))?;
+        let (version, rest) = blob.0.split_first().ok_or(DecodeError::Invalid("an entry of no bytes"))?;
         match *version {
             VERSION => {}
             0 => return Err(DecodeError::Invalid("no version of the entry format").into()),
@@ -77,11 +67,7 @@ impl Received {
         let signed: Signed = wire::decode_canonical(rest, limits::CHARTER_ENTRY)?;
         let entry: Entry = wire::decode_canonical(&signed.bytes.0, limits::CHARTER_ENTRY)?;
         check_shape(&entry)?;
-        Ok(Self {
-            id: signed.id(),
-            entry,
-            signed,
-        })
+        Ok(Self { id: signed.id(), entry, signed })
     }
 
     /// Returns the entry's id.
@@ -98,9 +84,7 @@ impl Received {
     pub fn verify(self) -> Result<Verified, EntryError> {
         let Self { entry, signed, .. } = &self;
         let author = &entry.author;
-        author
-            .verify(SIGNATURE, &[&signed.bytes.0], &signed.signature)
-            .map_err(|_| EntryError::Signature)?;
+        author.verify(SIGNATURE, &[&signed.bytes.0], &signed.signature).map_err(|_| EntryError::Signature)?;
         if let Action::Admit(admission) = &entry.action {
             admission.verify(entry.circle)?;
         }
@@ -110,11 +94,7 @@ impl Received {
     /// Believes the signatures without checking them: for entries out of the vault, which authenticates what it
     /// keeps and was given nothing but verified entries.
     pub fn danger_unverified(self) -> Verified {
-        Verified {
-            id: self.id,
-            entry: self.entry,
-            blob: self.signed.to_blob(),
-        }
+        Verified { id: self.id, entry: self.entry, blob: self.signed.to_blob() }
     }
 }
 
@@ -122,21 +102,14 @@ impl Verified {
     /// Signs an own entry.
     pub(crate) fn own(entry: Entry, key: &crypto::SigningKey) -> Self {
         let signed = Signed::new(&entry, key);
-        Self {
-            id: signed.id(),
-            entry,
-            blob: signed.to_blob(),
-        }
+        Self { id: signed.id(), entry, blob: signed.to_blob() }
     }
 
-    /// Makes an entry of the model check, whose ids are numbers and whose signatures are taken for granted.
+    /// Makes an entry of the model check, whose signatures are taken for granted.
     #[cfg(test)]
-    pub(crate) fn modelled(id: EntryId, entry: Entry) -> Self {
-        Self {
-            id,
-            entry,
-            blob: Blob::default(),
-        }
+    pub(crate) fn modelled(entry: Entry) -> Self {
+        let signed = Signed { bytes: Blob(wire::encode(&entry)), signature: Signature([0; 64]) };
+        Self { id: signed.id(), entry, blob: Blob::default() }
     }
 
     /// Returns the entry's id.
@@ -158,14 +131,9 @@ impl Admission {
     pub(crate) fn verify(&self, circle: CircleId) -> Result<(), EntryError> {
         let (member, device) = (&self.member_name, &self.device_name);
         let statement = Redeeming::new(circle, self.invitation, self.device, member, device);
-        crypto::verify(
-            self.public.as_bytes(),
-            REDEMPTION,
-            &statement.parts(),
-            &self.redemption.0,
-        )
-        .and_then(|()| self.device.verify(CONSENT, &statement.parts(), &self.consent))
-        .map_err(|_| EntryError::Redemption)
+        crypto::verify(self.public.as_bytes(), REDEMPTION, &statement.parts(), &self.redemption.0)
+            .and_then(|()| self.device.verify(CONSENT, &statement.parts(), &self.consent))
+            .map_err(|_| EntryError::Redemption)
     }
 }
 
@@ -186,13 +154,7 @@ impl<'a> Redeeming<'a> {
         member_name: &'a Name,
         device_name: &'a Name,
     ) -> Self {
-        Self {
-            circle,
-            invitation,
-            device,
-            member_name,
-            device_name,
-        }
+        Self { circle, invitation, device, member_name, device_name }
     }
 
     pub(crate) fn parts(&self) -> [&[u8]; 5] {
@@ -219,14 +181,10 @@ fn check_shape(entry: &Entry) -> Result<(), DecodeError> {
     let founding = matches!(entry.action, Action::Found(_));
     check_list("parents", &entry.parents, limits::PARENTS)?;
     if founding != entry.parents.is_empty() {
-        return Err(DecodeError::Invalid(
-            "the founding entry, and no other, has no parents",
-        ));
+        return Err(DecodeError::Invalid("the founding entry, and no other, has no parents"));
     }
     if entry.previous.is_some() != (entry.seq > 0) {
-        return Err(DecodeError::Invalid(
-            "all entries of a chain but the first have one before them",
-        ));
+        return Err(DecodeError::Invalid("all entries of a chain but the first have one before them"));
     }
     match &entry.action {
         Action::Found(terms) => {
@@ -234,10 +192,7 @@ fn check_shape(entry: &Entry) -> Result<(), DecodeError> {
             if !zero || entry.seq != 0 || entry.lamport != 0 {
                 return Err(DecodeError::Invalid("a founding entry refers to nothing"));
             }
-            terms
-                .recovery
-                .as_ref()
-                .map_or(Ok(()), |recovery| check_recovery(recovery.k, &recovery.keys))
+            terms.recovery.as_ref().map_or(Ok(()), |recovery| check_recovery(recovery.k, &recovery.keys))
         }
         Action::Revoke { keep, .. } => check_list("kept entries", keep, limits::PARENTS),
         _ => Ok(()),
@@ -250,9 +205,7 @@ pub(crate) fn check_recovery(k: u8, keys: &[PublicKey]) -> Result<(), DecodeErro
     if k <= keys.len() && k * 2 > keys.len() {
         Ok(())
     } else {
-        Err(DecodeError::Invalid(
-            "recovery takes more than half of the keys, and no more than there are",
-        ))
+        Err(DecodeError::Invalid("recovery takes more than half of the keys, and no more than there are"))
     }
 }
 
@@ -261,9 +214,7 @@ fn check_list<T: Ord>(what: &'static str, items: &[T], limit: usize) -> Result<(
     if items.is_sorted_by(|a, b| a < b) {
         Ok(())
     } else {
-        Err(DecodeError::Invalid(
-            "a list that is not in order, or names one thing twice",
-        ))
+        Err(DecodeError::Invalid("a list that is not in order, or names one thing twice"))
     }
 }
 

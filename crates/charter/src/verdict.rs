@@ -44,7 +44,7 @@ pub enum VoidReason {
         /// The removal.
         by: EntryId,
     },
-    /// The author, or the inviter, had left.
+    /// The author knew that he, or the inviter, had left.
     Left {
         /// His leaving.
         by: EntryId,

@@ -60,21 +60,10 @@ impl Charter {
         if let Some(recovery) = &terms.recovery {
             check_recovery(recovery.k, &recovery.keys).map_err(CommandError::Recovery)?;
         }
-        let FoundingTerms {
-            circle,
-            founder,
-            device,
-            recovery,
-        } = terms.clone();
+        let FoundingTerms { circle, founder, device, recovery } = terms.clone();
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
-        let founding = Founding {
-            circle,
-            founder,
-            device,
-            recovery,
-            nonce,
-        };
+        let founding = Founding { circle, founder, device, recovery, nonce };
         let entry = Entry {
             circle: CircleId::new([0; 32]),
             author: DeviceId::new(key.public()),
@@ -112,17 +101,8 @@ impl Charter {
         }
         let draft = Invitation::draft(self.circle(), expires_ms, hints, entropy);
         let public = PublicKey::new(draft.key().public());
-        let accepted = self.write(
-            key,
-            now_ms,
-            Action::Invite {
-                public,
-                role,
-                expires_ms,
-                for_member,
-            },
-            &[],
-        )?;
+        let accepted =
+            self.write(key, now_ms, Action::Invite { public, role, expires_ms, for_member }, &[])?;
         let invitation = draft.published(accepted.id);
         Ok((accepted, invitation))
     }
@@ -150,17 +130,12 @@ impl Charter {
         if self.roster().is_live(&admission.device) {
             return Err(CommandError::AlreadyIn);
         }
-        admission
-            .verify(self.circle())
-            .map_err(|_| CommandError::Redemption)?;
+        admission.verify(self.circle()).map_err(|_| CommandError::Redemption)?;
         let action = Action::Admit(admission.clone());
-        self.write(key, now_ms, action, &[index])
-            .map_err(|error| match error {
-                CommandError::NotSenior => CommandError::AdmitterNotSenior {
-                    could: self.admitters(index),
-                },
-                error => error,
-            })
+        self.write(key, now_ms, action, &[index]).map_err(|error| match error {
+            CommandError::NotSenior => CommandError::AdmitterNotSenior { could: self.admitters(index) },
+            error => error,
+        })
     }
 
     /// Gives a device another role; one that was removed comes back in it.
@@ -193,7 +168,7 @@ impl Charter {
         Ok(accepted)
     }
 
-    /// Removes a device.
+    /// Removes a device, also one that left before: then the entry makes void what was not seen of it.
     pub fn remove_device(
         &mut self,
         device: DeviceId,
@@ -201,9 +176,6 @@ impl Charter {
         key: &SigningKey,
         now_ms: u64,
     ) -> Result<Accepted, CommandError> {
-        if !self.roster().is_live(&device) {
-            return Err(CommandError::NoSuchTarget);
-        }
         self.remove(Target::Device(device), keep, key, now_ms)
     }
 
@@ -216,15 +188,8 @@ impl Charter {
         now_ms: u64,
     ) -> Result<Accepted, CommandError> {
         let own = self.own(key)?.level;
-        let target = self
-            .roster()
-            .members()
-            .get(&member)
-            .ok_or(CommandError::NoSuchTarget)?;
-        let mut devices = target
-            .devices
-            .iter()
-            .filter_map(|device| self.roster().device(device));
+        let target = self.roster().members().get(&member).ok_or(CommandError::NoSuchTarget)?;
+        let mut devices = target.devices.iter().filter_map(|device| self.roster().device(device));
         // The entry would hit some of his devices and leave the rest: worse than an error.
         if devices.any(|device| !own.is_senior_to(device.level)) {
             return Err(CommandError::NotSenior);
@@ -284,15 +249,8 @@ impl Charter {
         let own = self.own(key)?;
         let role = own.role;
         let previous = self.ledger.last_of(own.id);
-        let known = parents
-            .iter()
-            .filter_map(|id| self.ledger.index(id))
-            .map(|index| self.ledger.at(index));
-        let lamport = known
-            .chain(previous)
-            .map(|entry| entry.entry.lamport)
-            .max()
-            .unwrap_or(0);
+        let known = parents.iter().filter_map(|id| self.ledger.index(id)).map(|index| self.ledger.at(index));
+        let lamport = known.chain(previous).map(|entry| entry.entry.lamport).max().unwrap_or(0);
         let entry = Entry {
             circle: self.circle(),
             author: own.id,
@@ -330,11 +288,7 @@ impl Charter {
             if chosen.iter().any(|&head| covers(head, entry)) {
                 continue;
             }
-            chosen.extend(
-                rest.iter()
-                    .position(|&head| covers(head, entry))
-                    .map(|at| rest.remove(at)),
-            );
+            chosen.extend(rest.iter().position(|&head| covers(head, entry)).map(|at| rest.remove(at)));
         }
         chosen.extend(rest);
         chosen.truncate(limits::PARENTS);
@@ -344,17 +298,11 @@ impl Charter {
     }
 
     fn own(&self, key: &SigningKey) -> Result<&Device, CommandError> {
-        self.roster()
-            .device(&DeviceId::new(key.public()))
-            .ok_or(CommandError::NotInCircle)
+        self.roster().device(&DeviceId::new(key.public())).ok_or(CommandError::NotInCircle)
     }
 
     fn open_invitation(&self, id: &EntryId) -> Result<usize, CommandError> {
-        let invited = self
-            .roster()
-            .invitations()
-            .get(id)
-            .ok_or(CommandError::NoSuchInvitation)?;
+        let invited = self.roster().invitations().get(id).ok_or(CommandError::NoSuchInvitation)?;
         match invited.state {
             InvitationState::Open => self.ledger.index(id).ok_or(CommandError::NoSuchInvitation),
             InvitationState::Used { device, .. } => Err(CommandError::InvitationUsed { device }),
@@ -375,12 +323,7 @@ impl Charter {
             let act = if own { Act::LinkDevice } else { Act::Admit };
             rights::allowed(device.role, act) && Level::below(role, &[invite.level, device.level]).is_some()
         };
-        self.roster()
-            .devices()
-            .values()
-            .filter(senior)
-            .map(|device| device.id)
-            .collect()
+        self.roster().devices().values().filter(senior).map(|device| device.id).collect()
     }
 }
 

@@ -8,13 +8,7 @@ impl Charter {
     /// can tell from one frame where the two part.
     pub fn have(&self) -> Vec<EntryId> {
         let entries = self.ledger.entries();
-        let mut known: Vec<_> = self
-            .ledger
-            .heads()
-            .iter()
-            .take(limits::HAVE / 2)
-            .copied()
-            .collect();
+        let mut known: Vec<_> = self.ledger.heads().iter().take(limits::HAVE / 2).copied().collect();
         let mut distance = 1;
         while distance <= entries.len() {
             known.extend(entries.get(entries.len() - distance).map(|entry| entry.id));
@@ -29,20 +23,11 @@ impl Charter {
     /// Returns what another device lacks that named what it [`have`](Self::have)s, parents first.
     pub fn missing_for(&self, have: &[EntryId]) -> Vec<Blob> {
         let mut held = Past::default();
-        for index in have
-            .iter()
-            .take(limits::HAVE)
-            .filter_map(|id| self.ledger.index(id))
-        {
+        for index in have.iter().take(limits::HAVE).filter_map(|id| self.ledger.index(id)) {
             held.union(&self.ledger.at(index).past);
             held.insert(index);
         }
-        let lacking = self
-            .ledger
-            .entries()
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !held.contains(*index));
+        let lacking = self.ledger.entries().iter().enumerate().filter(|(index, _)| !held.contains(*index));
         lacking.map(|(_, entry)| entry.blob.clone()).collect()
     }
 
@@ -52,10 +37,7 @@ impl Charter {
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = crypto::Hasher::new("hexode/charter/set/1");
         hasher.part(self.circle().as_bytes());
-        self.ledger
-            .heads()
-            .iter()
-            .for_each(|head| hasher.part(head.as_bytes()));
+        self.ledger.heads().iter().for_each(|head| hasher.part(head.as_bytes()));
         hasher.finish()
     }
 }

@@ -34,36 +34,19 @@ impl Ledger {
             .filter(|(_, grant)| grant.device == entry.author)
             .ok_or(EntryError::NoSuchGrant)?;
         let author = Author { acting, past: &past };
-        let meaning = self.meaning(id, &entry, &author)?;
+        let mut meaning = self.meaning(id, &entry, &author)?;
+        if let Some(left) = self.has_left(cite, &past) {
+            (meaning.unlawful, meaning.grant) = (Some(left), None);
+        }
         let level = acting.level;
-        let inviter = meaning
-            .invitation
-            .map_or(level, |invitation| self.at(invitation).level);
+        let inviter = meaning.invitation.map_or(level, |invitation| self.at(invitation).level);
         let kind = match entry.action {
-            Action::Leave => Kind::Leave,
             Action::Admit(_) => Kind::Admission,
             _ => Kind::Other,
         };
-        let reach = if kind == Kind::Admission {
-            level.max(inviter)
-        } else {
-            level
-        };
-        let place = Place {
-            level: reach,
-            kind,
-            author: level,
-            id,
-        };
-        Ok(Admitted::new(
-            id,
-            entry,
-            blob,
-            past,
-            (cite, level),
-            place,
-            meaning,
-        ))
+        let reach = if kind == Kind::Admission { level.max(inviter) } else { level };
+        let place = Place { level: reach, kind, author: level, id };
+        Ok(Admitted::new(id, entry, blob, past, (cite, level), place, meaning))
     }
 
     fn resolve_founding(&self, id: EntryId, entry: Entry, blob: wire::Blob) -> Result<Admitted, EntryError> {
@@ -71,32 +54,10 @@ impl Ledger {
             return Err(EntryError::OtherCircle);
         }
         let (device, level) = (entry.author, Level::FOUNDER);
-        let grant = Grant {
-            device,
-            member: member_of(id),
-            level,
-            origin: 0,
-            member_origin: 0,
-        };
-        let place = Place {
-            level,
-            kind: Kind::Founding,
-            author: level,
-            id,
-        };
-        let meaning = Meaning {
-            grant: Some(grant),
-            ..Meaning::default()
-        };
-        Ok(Admitted::new(
-            id,
-            entry,
-            blob,
-            Past::default(),
-            (0, level),
-            place,
-            meaning,
-        ))
+        let grant = Grant { device, member: member_of(id), level, origin: 0, member_origin: 0 };
+        let place = Place { level, kind: Kind::Founding, author: level, id };
+        let meaning = Meaning { grant: Some(grant), ..Meaning::default() };
+        Ok(Admitted::new(id, entry, blob, Past::default(), (0, level), place, meaning))
     }
 
     /// Collects what the author knew, and checks that he goes on where he was.
@@ -104,9 +65,7 @@ impl Ledger {
         let mut past = Past::default();
         let mut lamport = 0;
         for id in entry.parents.iter().chain(&entry.previous) {
-            let index = self
-                .index(id)
-                .ok_or(EntryError::UnknownReference { what: "a parent" })?;
+            let index = self.index(id).ok_or(EntryError::UnknownReference { what: "a parent" })?;
             let parent = self.at(index);
             past.union(&parent.past);
             past.insert(index);
@@ -114,41 +73,22 @@ impl Ledger {
         }
         let expected = lamport.saturating_add(1);
         if entry.lamport != expected {
-            return Err(EntryError::Lamport {
-                expected,
-                found: entry.lamport,
-            });
+            return Err(EntryError::Lamport { expected, found: entry.lamport });
         }
-        let previous = entry
-            .previous
-            .and_then(|id| self.index(&id))
-            .map(|index| &self.at(index).entry);
+        let previous = entry.previous.and_then(|id| self.index(&id)).map(|index| &self.at(index).entry);
         let follows = previous.is_none_or(|before| {
             before.author == entry.author && before.seq.checked_add(1) == Some(entry.seq)
         });
-        if follows {
-            Ok(past)
-        } else {
-            Err(EntryError::Sequence)
-        }
+        if follows { Ok(past) } else { Err(EntryError::Sequence) }
     }
 
     fn meaning(&self, id: EntryId, entry: &Entry, author: &Author<'_>) -> Result<Meaning, EntryError> {
         let role = author.acting.level.role();
-        let plain = |unlawful| {
-            Ok(Meaning {
-                unlawful,
-                ..Meaning::default()
-            })
-        };
+        let plain = |unlawful| Ok(Meaning { unlawful, ..Meaning::default() });
         match &entry.action {
             Action::Found(_) | Action::Leave => plain(None),
             Action::SetName { subject, .. } => {
-                let act = if *subject == crate::Subject::Circle {
-                    Act::NameCircle
-                } else {
-                    Act::NameOwn
-                };
+                let act = if *subject == crate::Subject::Circle { Act::NameCircle } else { Act::NameOwn };
                 plain(refusal(role, act))
             }
             Action::Invite { role, for_member, .. } => {
@@ -157,11 +97,7 @@ impl Ledger {
             Action::Withdraw { invitation } => {
                 let index = self.invitation(invitation, author)?;
                 let unlawful = self.check_withdraw(index, author.acting).err();
-                Ok(Meaning {
-                    unlawful,
-                    invitation: Some(index),
-                    ..Meaning::default()
-                })
+                Ok(Meaning { unlawful, invitation: Some(index), ..Meaning::default() })
             }
             Action::Admit(admission) => self.admission(id, entry, admission, author),
             Action::Grant { of, role } => {
@@ -170,30 +106,29 @@ impl Ledger {
                     .and_then(|index| self.at(index).grant)
                     .ok_or(EntryError::UnknownReference { what: "a grant" })?;
                 let grant = check_grant(author.acting, *role).map(|level| Grant { level, ..old });
-                Ok(Meaning {
-                    unlawful: grant.err(),
-                    grant: grant.ok(),
-                    ..Meaning::default()
-                })
+                Ok(Meaning { unlawful: grant.err(), grant: grant.ok(), ..Meaning::default() })
             }
             Action::Revoke { target, keep } => {
                 let mut kept = Past::default();
                 for id in keep {
-                    let what = EntryError::UnknownReference {
-                        what: "an entry to be kept",
-                    };
+                    let what = EntryError::UnknownReference { what: "an entry to be kept" };
                     let index = self.known(id, author).ok_or(what)?;
                     kept.union(&self.at(index).past);
                     kept.insert(index);
                 }
                 let unlawful = self.check_revoke(*target, author).err();
-                Ok(Meaning {
-                    unlawful,
-                    kept,
-                    ..Meaning::default()
-                })
+                Ok(Meaning { unlawful, kept, ..Meaning::default() })
             }
         }
+    }
+
+    /// Tells whether the author knew that a grant had been given back.
+    fn has_left(&self, grant: usize, past: &Past) -> Option<VoidReason> {
+        self.first_known(&self.at(grant).left_by, past).map(|by| VoidReason::Left { by })
+    }
+
+    fn first_known(&self, entries: &[usize], past: &Past) -> Option<EntryId> {
+        self.first(entries.iter().copied().filter(|&index| past.contains(index))).map(|by| self.at(by).id)
     }
 
     fn known(&self, id: &EntryId, author: &Author<'_>) -> Option<usize> {
@@ -203,9 +138,7 @@ impl Ledger {
     fn invitation(&self, id: &EntryId, author: &Author<'_>) -> Result<usize, EntryError> {
         self.known(id, author)
             .filter(|&index| matches!(self.at(index).entry.action, Action::Invite { .. }))
-            .ok_or(EntryError::UnknownReference {
-                what: "an invitation",
-            })
+            .ok_or(EntryError::UnknownReference { what: "an invitation" })
     }
 
     fn admission(
@@ -216,29 +149,15 @@ impl Ledger {
         author: &Author<'_>,
     ) -> Result<Meaning, EntryError> {
         let index = self.invitation(&admission.invitation, author)?;
-        let Action::Invite {
-            public,
-            role,
-            expires_ms,
-            for_member,
-        } = self.at(index).entry.action
-        else {
-            return Err(EntryError::UnknownReference {
-                what: "an invitation",
-            });
+        let Action::Invite { public, role, expires_ms, for_member } = self.at(index).entry.action else {
+            return Err(EntryError::UnknownReference { what: "an invitation" });
         };
         if public != admission.public {
             return Err(EntryError::Redemption);
         }
-        let level = self
-            .check_admission(index, role, for_member, author)
-            .and_then(|level| {
-                if entry.claimed_ms > expires_ms {
-                    Err(VoidReason::Expired)
-                } else {
-                    Ok(level)
-                }
-            });
+        let level = self.check_admission(index, role, for_member, author).and_then(|level| {
+            if entry.claimed_ms > expires_ms { Err(VoidReason::Expired) } else { Ok(level) }
+        });
         let own = self.entries.len();
         let inviter = self.acting(self.at(index));
         let grant = level.map(|level| Grant {
@@ -266,20 +185,15 @@ impl Ledger {
     ) -> Result<Level, VoidReason> {
         let invite = self.at(invitation);
         if invite.unlawful.is_some() {
-            return Err(VoidReason::InvitationVoid {
-                invitation: invite.id,
-            });
+            return Err(VoidReason::InvitationVoid { invitation: invite.id });
         }
         // A guest admits nobody but another device of his own.
         let own = for_member == Some(author.acting.member);
         let act = if own { Act::LinkDevice } else { Act::Admit };
         refusal(author.acting.level.role(), act).map_or(Ok(()), Err)?;
-        if let Some(&by) = invite
-            .admissions
-            .iter()
-            .find(|&&index| author.past.contains(index))
-        {
-            return Err(VoidReason::UsedBefore { by: self.at(by).id });
+        self.has_left(invite.cite, author.past).map_or(Ok(()), Err)?;
+        if let Some(by) = self.first_known(&invite.admissions, author.past) {
+            return Err(VoidReason::UsedBefore { by });
         }
         Level::below(role, &[invite.level, author.acting.level]).ok_or(VoidReason::NotSenior)
     }
@@ -292,29 +206,18 @@ impl Ledger {
             return Ok(());
         }
         refusal(acting.level.role(), Act::Withdraw).map_or(Ok(()), Err)?;
-        if acting.level.is_senior_to(inviter.level) {
-            Ok(())
-        } else {
-            Err(VoidReason::NotSenior)
-        }
+        if acting.level.is_senior_to(inviter.level) { Ok(()) } else { Err(VoidReason::NotSenior) }
     }
 
     /// Allows a revocation that hits at least one grant its author knew.
     pub(crate) fn check_revoke(&self, target: Target, author: &Author<'_>) -> Result<(), VoidReason> {
-        let mut known = self
-            .grants(target)
-            .iter()
-            .filter(|&&index| author.past.contains(index))
-            .peekable();
+        let mut known = self.grants(target).iter().filter(|&&index| author.past.contains(index)).peekable();
         if known.peek().is_none() {
             return Err(VoidReason::NoSuchTarget);
         }
         let Author { acting, .. } = author;
         let grants: Vec<_> = known.filter_map(|&index| self.at(index).grant).collect();
-        if grants
-            .iter()
-            .any(|&grant| self.may_strike(acting.level, acting.member, grant))
-        {
+        if grants.iter().any(|&grant| self.may_strike(acting.level, acting.member, grant)) {
             return Ok(());
         }
         let foreign = grants.iter().all(|grant| grant.member != acting.member);
@@ -324,11 +227,7 @@ impl Ledger {
 
     /// Tells whether who acts at `level` for `member` may take away a grant.
     pub(super) fn may_strike(&self, level: Level, member: MemberId, grant: Grant) -> bool {
-        let act = if member == grant.member {
-            Act::RemoveOwn
-        } else {
-            Act::Remove
-        };
+        let act = if member == grant.member { Act::RemoveOwn } else { Act::Remove };
         allowed(level.role(), act) && self.is_senior(level, grant.level)
     }
 }
@@ -349,12 +248,7 @@ impl Admitted {
         place: Place,
         meaning: Meaning,
     ) -> Self {
-        let Meaning {
-            unlawful,
-            grant,
-            invitation,
-            kept,
-        } = meaning;
+        let Meaning { unlawful, grant, invitation, kept } = meaning;
         Self {
             id,
             entry,

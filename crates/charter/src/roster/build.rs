@@ -15,27 +15,14 @@ use crate::{
 
 /// Writes down what a ledger's valid entries amount to.
 pub(crate) fn build(ledger: &Ledger, verdicts: &Verdicts) -> Roster {
-    let view = View {
-        ledger,
-        verdicts,
-        names: Names::collect(ledger, verdicts),
-    };
-    let founding = ledger
-        .entries()
-        .first()
-        .and_then(|first| match &first.entry.action {
-            Action::Found(terms) => Some(terms),
-            _ => None,
-        });
+    let view = View { ledger, verdicts, names: Names::collect(ledger, verdicts) };
+    let founding = ledger.entries().first().and_then(|first| match &first.entry.action {
+        Action::Found(terms) => Some(terms),
+        _ => None,
+    });
     let mut facts = Facts {
         circle: ledger.circle(),
-        name: view
-            .names
-            .circle
-            .as_ref()
-            .map(|(_, name)| *name)
-            .or(founding.map(|f| &f.circle))
-            .cloned(),
+        name: view.names.circle.as_ref().map(|(_, name)| *name).or(founding.map(|f| &f.circle)).cloned(),
         recovery: founding.and_then(|terms| terms.recovery.clone()),
         members: BTreeMap::new(),
         devices: BTreeMap::new(),
@@ -51,19 +38,12 @@ pub(crate) fn build(ledger: &Ledger, verdicts: &Verdicts) -> Roster {
         view.note(index, entry, &mut facts);
     }
     facts.void.sort_by_cached_key(|void| {
-        (
-            ledger.index(&void.id).map(|index| ledger.at(index).entry.lamport),
-            void.id,
-        )
+        (ledger.index(&void.id).map(|index| ledger.at(index).entry.lamport), void.id)
     });
     facts.forks = ledger
         .forks()
         .iter()
-        .map(|(&(author, seq), &(first, second))| Fork {
-            author,
-            seq,
-            entries: [first, second],
-        })
+        .map(|(&(author, seq), &(first, second))| Fork { author, seq, entries: [first, second] })
         .collect();
     Roster(Arc::new(facts))
 }
@@ -77,14 +57,10 @@ struct View<'a> {
 impl<'a> View<'a> {
     /// Enters a device among the present ones or the removed ones; neither, if it never validly came in.
     fn place(&self, id: DeviceId, grants: &[usize], facts: &mut Facts) {
-        let valid = grants
-            .iter()
-            .copied()
-            .filter(|&issuer| self.verdicts.is_valid(issuer));
+        let valid = grants.iter().copied().filter(|&issuer| self.verdicts.is_valid(issuer));
         let ranked = valid.filter_map(|issuer| {
             let at = self.ledger.at(issuer);
-            at.grant
-                .map(|grant| (self.verdicts.ended_by(self.ledger, issuer), grant, at))
+            at.grant.map(|grant| (self.verdicts.ended_by(self.ledger, issuer), grant, at))
         });
         // The living first, then the most senior.
         let best = ranked.min_by_key(|(ended, grant, at)| (ended.is_some(), grant.level, at.id));
@@ -97,15 +73,7 @@ impl<'a> View<'a> {
         if let Some(by) = ended {
             let by = self.ledger.at(by);
             let (entry, author, at_ms) = (by.id, by.entry.author, by.entry.claimed_ms);
-            let removed = Removed {
-                id,
-                member: grant.member,
-                member_name,
-                name,
-                by: author,
-                entry,
-                at_ms,
-            };
+            let removed = Removed { id, member: grant.member, member_name, name, by: author, entry, at_ms };
             facts.removed.insert(id, removed);
             return;
         }
@@ -118,9 +86,7 @@ impl<'a> View<'a> {
             level: grant.level,
             grant: issuer.id,
             admitted_by: origin.entry.author,
-            invited_by: origin
-                .invitation
-                .map(|invite| self.ledger.at(invite).entry.author),
+            invited_by: origin.invitation.map(|invite| self.ledger.at(invite).entry.author),
             since_ms: origin.entry.claimed_ms,
         };
         let member = facts.members.entry(grant.member).or_insert_with(|| Member {
@@ -138,20 +104,9 @@ impl<'a> View<'a> {
         let verdict = self.verdicts.of(index);
         if let Some(Verdict::Void(reason)) = verdict {
             let (author, claimed_ms) = (entry.entry.author, entry.entry.claimed_ms);
-            facts.void.push(VoidEntry {
-                id: entry.id,
-                author,
-                claimed_ms,
-                reason,
-            });
+            facts.void.push(VoidEntry { id: entry.id, author, claimed_ms, reason });
         }
-        if let Action::Invite {
-            public,
-            role,
-            expires_ms,
-            for_member,
-        } = entry.entry.action
-        {
+        if let Action::Invite { public, role, expires_ms, for_member } = entry.entry.action {
             let void = verdict.and_then(|verdict| match verdict {
                 Verdict::Void(reason) => Some(reason),
                 Verdict::Valid => None,
@@ -174,29 +129,16 @@ impl<'a> View<'a> {
         if let Some(reason) = void {
             return InvitationState::Void(reason);
         }
-        let used = invite
-            .admissions
-            .iter()
-            .copied()
-            .find(|&by| self.verdicts.is_valid(by));
+        let used = invite.admissions.iter().copied().find(|&by| self.verdicts.is_valid(by));
         if let Some(by) = used.map(|by| self.ledger.at(by))
             && let Some(grant) = by.grant
         {
-            return InvitationState::Used {
-                device: grant.device,
-                by: by.id,
-            };
+            return InvitationState::Used { device: grant.device, by: by.id };
         }
-        let withdrawals = invite
-            .withdrawn_by
-            .iter()
-            .copied()
-            .filter(|&by| self.verdicts.is_valid(by));
-        let first = withdrawals.min_by_key(|&by| self.ledger.at(by).place);
+        let withdrawals = invite.withdrawn_by.iter().copied().filter(|&by| self.verdicts.is_valid(by));
+        let first = self.ledger.first(withdrawals);
         match first.or_else(|| self.verdicts.ended_by(self.ledger, invite.cite)) {
-            Some(by) => InvitationState::Withdrawn {
-                by: self.ledger.at(by).id,
-            },
+            Some(by) => InvitationState::Withdrawn { by: self.ledger.at(by).id },
             None => InvitationState::Open,
         }
     }
@@ -208,9 +150,7 @@ impl<'a> View<'a> {
 
     fn member_name(&self, grant: &Grant) -> Name {
         let chosen = self.names.members.get(&grant.member).map(|(_, name)| *name);
-        chosen
-            .unwrap_or_else(|| names_at(self.ledger.at(grant.member_origin)).0)
-            .clone()
+        chosen.unwrap_or_else(|| names_at(self.ledger.at(grant.member_origin)).0).clone()
     }
 }
 

@@ -56,44 +56,36 @@ impl Person {
     }
 
     pub(crate) fn invite(&mut self, newcomer: Newcomer) -> Result<Invitation, CommandError> {
-        let terms = Terms {
-            newcomer,
-            expires_ms: NOW + HOUR,
-        };
+        let terms = Terms { newcomer, expires_ms: NOW + HOUR };
         let mut entropy = Counting(self.charter.ledger.entries().len() as u8);
-        self.charter
-            .invite(terms, Vec::new(), &self.key, NOW, &mut entropy)
-            .map(|(_, invitation)| invitation)
+        self.charter.invite(terms, Vec::new(), &self.key, NOW, &mut entropy).map(|(_, invitation)| invitation)
     }
 
     /// Lets in a new device which then holds all that this one does.
-    pub(crate) fn admit(&mut self, seed: u8, invitation: &Invitation) -> Result<Person, CommandError> {
+    pub(crate) fn admit(&mut self, seed: u8, invitation: &Invitation) -> Result<Self, CommandError> {
         let key = key(seed);
         let redemption = invitation.redeem(&key, name(&format!("P{seed}")), name("phone"));
         let _ = self.charter.admit(&redemption, &self.key, NOW)?;
-        let mut newcomer = Person {
-            key,
-            charter: Charter::awaiting(self.charter.circle()),
-        };
+        let mut newcomer = Self { key, charter: Charter::awaiting(self.charter.circle()) };
         newcomer.hear(self);
         Ok(newcomer)
     }
 
     /// Invites and admits.
-    pub(crate) fn bring(&mut self, seed: u8, role: Role) -> Person {
+    pub(crate) fn bring(&mut self, seed: u8, role: Role) -> Self {
         let invitation = self.invite(Newcomer::Other(role)).unwrap();
         self.admit(seed, &invitation).unwrap()
     }
 
     /// Takes what the other holds and this one lacks, as two devices that meet do.
-    pub(crate) fn hear(&mut self, other: &Person) {
+    pub(crate) fn hear(&mut self, other: &Self) {
         for blob in other.charter.missing_for(&self.charter.have()) {
             let _ = self.charter.handle_entry(blob).unwrap();
         }
         assert!(!self.charter.lacks_parents());
     }
 
-    pub(crate) fn is_in(&self, device: &Person) -> bool {
+    pub(crate) fn is_in(&self, device: &Self) -> bool {
         self.charter.roster().is_live(&device.id())
     }
 
@@ -101,10 +93,7 @@ impl Person {
     pub(crate) fn forge(&self, parents: &[EntryId], cite: EntryId, action: Action) -> Blob {
         let ledger = &self.charter.ledger;
         let known = parents.iter().map(|id| ledger.at(ledger.index(id).unwrap()));
-        let own = ledger
-            .entries()
-            .iter()
-            .filter(|entry| entry.entry.author == self.id());
+        let own = ledger.entries().iter().filter(|entry| entry.entry.author == self.id());
         let mut past = crate::past::Past::default();
         known.clone().for_each(|entry| {
             past.union(&entry.past);
@@ -139,9 +128,7 @@ impl Person {
 
     pub(crate) fn void_reason(&self, entry: &Accepted) -> Option<crate::VoidReason> {
         let void = self.charter.roster().void_entries();
-        void.iter()
-            .find(|void| void.id == entry.id)
-            .map(|void| void.reason)
+        void.iter().find(|void| void.id == entry.id).map(|void| void.reason)
     }
 }
 
@@ -157,9 +144,5 @@ pub(crate) fn meet(people: &mut [&mut Person]) {
     }
     let digests: Vec<_> = people.iter().map(|person| person.charter.digest()).collect();
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]));
-    assert!(
-        people
-            .windows(2)
-            .all(|pair| pair[0].charter.roster() == pair[1].charter.roster())
-    );
+    assert!(people.windows(2).all(|pair| pair[0].charter.roster() == pair[1].charter.roster()));
 }

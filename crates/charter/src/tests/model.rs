@@ -1,0 +1,377 @@
+//! Checks the real fold on every history of a small circle.
+//!
+//! Founder F, admin A whom he let in, admins B and C whom A let in, and an open invitation of A's. To these come
+//! two entries: any action by any holder of a grant, upon **any** causally closed past, so with every way of
+//! backdating and of forking one's own chain. After each the properties T1 to T9 of the specification must hold.
+//! The negative control drops the rule that only the strictly more senior remove.
+
+use std::{hash::Hash, sync::Arc};
+
+use stateright::{Checker, Model, Property};
+use wire::{CircleId, DeviceId, EntryId, MemberId, Signature};
+
+use super::world::{HOUR, NOW, name};
+use crate::{
+    Action, Admission, Entry, Founding, PublicKey, Role, Target, Verified,
+    fold::{Verdicts, fold, is_settled},
+    ledger::Ledger,
+};
+
+struct Circle {
+    base: Ledger,
+    extra: usize,
+}
+
+/// The entries beyond the base, by id, each after those it knows; and what is wrong with the history.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct History {
+    extra: Vec<Arc<Step>>,
+    broken: u16,
+    seen: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Step {
+    id: EntryId,
+    entry: HashedEntry,
+}
+
+impl Step {
+    fn key(&self) -> (u64, EntryId) {
+        (self.entry.0.lamport, self.id)
+    }
+}
+
+/// An entry; two of them are told apart by their step's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct HashedEntry(Entry);
+
+impl Hash for HashedEntry {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+const PROPERTIES: [&str; 8] = [
+    "T1 the order of arrival does not matter",
+    "T2 a verdict rests on earlier verdicts only",
+    "T3 the founder stays",
+    "T4 and T9 a removal prevails over whatever the removed one backdates",
+    "T5 no two removals void each other",
+    "T6 what the remover had seen stays",
+    "T7 every grant is junior to all who issued it",
+    "T8 an entry changes nothing at an earlier place",
+];
+
+const REACHED: [&str; 3] =
+    ["a removed device is let in again", "an invitation is used twice at a time", "a removal is void"];
+
+const F: u8 = 1;
+const A: u8 = 2;
+const B: u8 = 3;
+const C: u8 = 4;
+/// Two strangers who both hold the open invitation.
+const STRANGERS: [u8; 2] = [5, 6];
+
+fn device(seed: u8) -> DeviceId {
+    DeviceId::new([seed; 32])
+}
+
+impl Circle {
+    fn new(extra: usize, lax: bool) -> Self {
+        let founding = Entry {
+            circle: CircleId::new([0; 32]),
+            author: device(F),
+            seq: 0,
+            previous: None,
+            parents: Vec::new(),
+            lamport: 0,
+            claimed_ms: NOW,
+            cite: EntryId::new([0; 32]),
+            action: Action::Found(Founding {
+                circle: name("Hexagon"),
+                founder: name("F"),
+                device: name("f"),
+                recovery: None,
+                nonce: [0; 16],
+            }),
+        };
+        let founding = Verified::modelled(founding);
+        let mut base = Ledger::new(CircleId::new(*founding.id().as_bytes()));
+        base.lax = lax;
+        take(&mut base, founding);
+        let mut circle = Self { base, extra };
+        let (by_f, by_a) = (0, 2);
+        circle.extend(F, by_f, invite(A, Role::Admin));
+        circle.extend(F, by_f, circle.admit(A, 1));
+        circle.extend(A, by_a, invite(STRANGERS[0], Role::Member));
+        for (seed, at) in [(B, 4), (C, 6)] {
+            circle.extend(A, by_a, invite(seed, Role::Admin));
+            circle.extend(A, by_a, circle.admit(seed, at));
+        }
+        circle
+    }
+
+    fn extend(&mut self, author: u8, cite: usize, action: Action) {
+        let all: Vec<_> = (0..self.base.entries().len()).collect();
+        let verified = write(&self.base, author, cite, &all, action).unwrap();
+        take(&mut self.base, verified);
+    }
+
+    fn admit(&self, seed: u8, invitation: usize) -> Action {
+        let invite = self.base.at(invitation);
+        let Action::Invite { public, .. } = invite.entry.action else { panic!("no invitation") };
+        Action::Admit(Admission {
+            invitation: invite.id,
+            public,
+            device: device(seed),
+            member_name: name("E"),
+            device_name: name("e"),
+            redemption: Signature([0; 64]),
+            consent: Signature([0; 64]),
+        })
+    }
+
+    /// Builds the ledger of the base and some further entries, taken in the order given.
+    fn ledger<'a>(&self, extra: impl Iterator<Item = &'a Arc<Step>>) -> Ledger {
+        let mut ledger = self.base.clone();
+        extra.for_each(|step| take(&mut ledger, Verified::modelled(step.entry.0.clone())));
+        ledger
+    }
+
+    /// All that anybody who ever held a grant might do, whether it is allowed to him or not.
+    fn intents(&self, ledger: &Ledger) -> Vec<Action> {
+        let mut intents = vec![Action::Leave, Action::Withdraw { invitation: self.base.at(3).id }];
+        intents.extend(STRANGERS.map(|seed| self.admit(seed, 3)));
+        for seed in [F, A, B, C] {
+            let grant = ledger.grants(Target::Device(device(seed)))[0];
+            let member = ledger.at(grant).grant.unwrap().member;
+            let of = ledger.at(grant).id;
+            intents.extend([Role::Admin, Role::Member].map(|role| Action::Grant { of, role }));
+            intents.push(Action::Revoke { target: Target::Device(device(seed)), keep: Vec::new() });
+            intents.push(Action::Revoke { target: Target::Device(device(seed)), keep: SEEN.to_vec() });
+            if seed == C {
+                intents.push(Action::Revoke { target: Target::Member(member), keep: SEEN.to_vec() });
+            }
+        }
+        intents
+    }
+}
+
+/// Stands for the parents of the entry that is written.
+const SEEN: [EntryId; 1] = [EntryId::new([0xff; 32])];
+
+fn invite(public: u8, role: Role) -> Action {
+    let public = PublicKey::new([public; 32]);
+    Action::Invite { public, role, expires_ms: NOW + HOUR, for_member: None::<MemberId> }
+}
+
+fn take(ledger: &mut Ledger, verified: Verified) {
+    let admitted = ledger.resolve(verified).expect("the model writes entries that fit");
+    ledger.append(admitted);
+}
+
+/// Writes an entry upon a causally closed past; nothing if its author could not refer to what he must.
+fn write(ledger: &Ledger, author: u8, cite: usize, known: &[usize], mut action: Action) -> Option<Verified> {
+    let author = device(author);
+    let heads = known.iter().filter(|&&at| !known.iter().any(|&by| ledger.at(by).past.contains(at)));
+    let mut parents: Vec<_> = heads.map(|&at| ledger.at(at).id).collect();
+    parents.sort();
+    if let Action::Revoke { keep, .. } = &mut action
+        && *keep == SEEN
+    {
+        keep.clone_from(&parents);
+    }
+    let own = known.iter().map(|&at| ledger.at(at)).filter(|entry| entry.entry.author == author);
+    let previous = own.max_by_key(|entry| (entry.entry.seq, entry.id));
+    let entry = Entry {
+        circle: ledger.circle(),
+        author,
+        seq: previous.map_or(0, |entry| entry.entry.seq + 1),
+        previous: previous.map(|entry| entry.id),
+        parents,
+        lamport: known.iter().map(|&at| ledger.at(at).entry.lamport).max()? + 1,
+        claimed_ms: NOW,
+        cite: ledger.at(cite).id,
+        action,
+    };
+    let verified = Verified::modelled(entry);
+    let fits = ledger.index(&verified.id()).is_none() && ledger.resolve(verified.clone()).is_ok();
+    fits.then_some(verified)
+}
+
+/// Lists the causally closed sets of entries that hold the base up to some point.
+fn closed_pasts(ledger: &Ledger, base: usize) -> Vec<Vec<usize>> {
+    let extra: Vec<_> = (base..ledger.entries().len()).collect();
+    let mut pasts = Vec::new();
+    // The base is one line; a cut right before an admission differs in nothing from one before its invite.
+    for cut in [1, 3, 4, 6, base] {
+        for choice in 0..1_u32 << extra.len() {
+            let chosen = extra.iter().enumerate().filter(|(bit, _)| choice >> bit & 1 == 1);
+            let past: Vec<_> = (0..cut).chain(chosen.map(|(_, &at)| at)).collect();
+            let holds = |at: usize| past.binary_search(&at).is_ok();
+            let closed = past.iter().all(|&at| {
+                let before = &ledger.at(at).past;
+                (0..ledger.entries().len()).all(|at| !before.contains(at) || holds(at))
+            });
+            if closed {
+                pasts.push(past);
+            }
+        }
+    }
+    pasts
+}
+
+impl Model for Circle {
+    type State = History;
+    type Action = Arc<Step>;
+
+    fn init_states(&self) -> Vec<History> {
+        vec![self.examine(Vec::new())]
+    }
+
+    fn actions(&self, state: &History, actions: &mut Vec<Arc<Step>>) {
+        if state.extra.len() == self.extra {
+            return;
+        }
+        let ledger = self.ledger(state.extra.iter());
+        let intents = self.intents(&ledger);
+        for past in closed_pasts(&ledger, self.base.entries().len()) {
+            for &cite in &past {
+                let Some(grant) = ledger.at(cite).grant else { continue };
+                let author = grant.device.as_bytes()[0];
+                for intent in &intents {
+                    let written = write(&ledger, author, cite, &past, intent.clone());
+                    let written = written.map(|verified| {
+                        let id = verified.id();
+                        Arc::new(Step { id, entry: HashedEntry(verified.entry().clone()) })
+                    });
+                    // Entries that know nothing of each other are one history, whichever came first.
+                    let in_order =
+                        |step: &Arc<Step>| state.extra.iter().all(|other| other.key() < step.key());
+                    actions.extend(written.filter(in_order));
+                }
+            }
+        }
+    }
+
+    fn next_state(&self, state: &History, step: Arc<Step>) -> Option<History> {
+        let mut extra = state.extra.clone();
+        extra.push(step);
+        Some(self.examine(extra))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        macro_rules! always {
+            ($($at:literal),*) => {
+                [$(Property::always(PROPERTIES[$at], |_, history: &History| history.broken >> $at & 1 == 0)),*]
+            };
+        }
+        macro_rules! sometimes {
+            ($($at:literal),*) => {
+                [$(Property::sometimes(REACHED[$at], |_, history: &History| history.seen >> $at & 1 == 1)),*]
+            };
+        }
+        let mut properties: Vec<Property<Self>> = always![0, 1, 2, 3, 4, 5, 6, 7].into();
+        properties.extend(sometimes![0, 1, 2]);
+        properties
+    }
+}
+
+impl Circle {
+    /// Folds a history and notes which properties it breaks.
+    fn examine(&self, extra: Vec<Arc<Step>>) -> History {
+        let ledger = self.ledger(extra.iter());
+        let verdicts = fold(&ledger);
+        let last = ledger.entries().len();
+        let mut held = [true; PROPERTIES.len()];
+        held[1] = is_settled(&ledger, &verdicts);
+        held[2] = founder_stays(&ledger, &verdicts);
+        for grant in (0..last).filter(|&at| ledger.at(at).grant.is_some()) {
+            held[3] &= removal_prevails(&ledger, &verdicts, grant);
+            let issuer = ledger.at(grant);
+            let level = issuer.grant.unwrap().level;
+            let inviter = issuer.invitation.map_or(issuer.level, |at| ledger.at(at).level);
+            held[6] &= grant == 0 || issuer.level < level && inviter < level;
+        }
+        held[4] = !(0..last).any(|x| (0..x).any(|y| voids(&ledger, x, y) && voids(&ledger, y, x)));
+        for (at, step) in extra.iter().enumerate() {
+            let others = || extra.iter().enumerate().filter(move |(other, _)| *other != at);
+            let index = ledger.index(&step.id).unwrap();
+            if (0..last).any(|other| ledger.at(other).past.contains(index)) {
+                continue;
+            }
+            // The same history with this entry last, and before this entry came.
+            let before = self.ledger(others().map(|(_, step)| step));
+            let verdicts_before = fold(&before);
+            let late = self.ledger(others().map(|(_, step)| step).chain([step]));
+            let verdicts_late = fold(&late);
+            let new = ledger.at(index);
+            for other in 0..last {
+                let entry = ledger.at(other);
+                let verdict = verdicts.of(other);
+                held[0] &= verdict == verdicts_late.of(late.index(&entry.id).unwrap());
+                let Some(was) = before.index(&entry.id) else { continue };
+                let (was, is) = (verdicts_before.is_valid(was), verdicts.is_valid(other));
+                // It may even come to count, if what made it void was not seen.
+                held[5] &= is || !was || !new.kept.contains(other);
+                held[7] &= was == is || entry.place > new.place;
+            }
+        }
+        let seen = self.reached(&ledger, &verdicts);
+        let broken = held.iter().enumerate().filter(|(_, held)| !**held).map(|(at, _)| 1 << at).sum();
+        History { extra, broken, seen }
+    }
+
+    fn reached(&self, ledger: &Ledger, verdicts: &Verdicts) -> u16 {
+        let readmitted = ledger.devices().any(|(_, grants)| {
+            let ended = |at: &&usize| verdicts.ended_by(ledger, **at).is_some();
+            let live = |at: &&usize| verdicts.is_valid(**at) && !ended(at);
+            grants.iter().any(|at| {
+                let by = verdicts.ended_by(ledger, *at);
+                let knows = |new: &&usize| by.is_some_and(|by| ledger.at(**new).past.contains(by));
+                grants.iter().filter(live).any(|new| knows(&new))
+            })
+        });
+        let raced = ledger.at(3).admissions.len() > 1;
+        let overridden = (0..ledger.entries().len()).any(|at| {
+            let entry = ledger.at(at);
+            let revokes = matches!(entry.entry.action, Action::Revoke { .. });
+            revokes && entry.unlawful.is_none() && !verdicts.is_valid(at)
+        });
+        u16::from(readmitted) | u16::from(raced) << 1 | u16::from(overridden) << 2
+    }
+}
+
+fn founder_stays(ledger: &Ledger, verdicts: &Verdicts) -> bool {
+    let ended = verdicts.ended_by(ledger, 0);
+    verdicts.is_valid(0) && ended.is_none_or(|by| ledger.at(by).entry.author == device(F))
+}
+
+fn removal_prevails(ledger: &Ledger, verdicts: &Verdicts, grant: usize) -> bool {
+    let issuer = ledger.at(grant);
+    let removals: Vec<_> = issuer.struck_by.iter().filter(|&&by| verdicts.is_valid(by)).collect();
+    ledger.entries().iter().enumerate().all(|(at, entry)| {
+        let lost = entry.cite == grant && removals.iter().any(|&&by| !ledger.at(by).kept.contains(at));
+        at == grant || !lost || !verdicts.is_valid(at)
+    })
+}
+
+/// Tells whether one entry, if it is valid, makes another void as a removal of its author.
+fn voids(ledger: &Ledger, by: usize, entry: usize) -> bool {
+    let cited = ledger.at(ledger.at(entry).cite);
+    cited.struck_by.contains(&by) && !ledger.at(by).kept.contains(entry)
+}
+
+#[test]
+fn the_rules_hold_in_every_history_of_two_further_entries() {
+    let checker = Circle::new(2, false).checker().threads(2).spawn_bfs().join();
+    println!("{} histories", checker.unique_state_count());
+    checker.assert_properties();
+}
+
+#[test]
+fn without_strict_seniority_the_model_finds_what_breaks() {
+    let checker = Circle::new(2, true).checker().threads(2).spawn_bfs().join();
+    for at in [1, 2, 3, 4] {
+        assert!(checker.discovery(PROPERTIES[at]).is_some(), "{} was not broken", PROPERTIES[at]);
+    }
+}
