@@ -52,11 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let verdict = (bar.run)()?;
     println!("measured in {:.1} s", started.elapsed().as_secs_f64());
-    let (word, code) = if verdict.holds {
-        ("holds", ExitCode::SUCCESS)
-    } else {
-        ("FAILS", ExitCode::FAILURE)
-    };
+    let (word, code) =
+        if verdict.holds { ("holds", ExitCode::SUCCESS) } else { ("FAILS", ExitCode::FAILURE) };
     println!("{}: {} · bar: {} · {word}", bar.name, verdict.figure, bar.limit);
     Ok(code)
 }
@@ -72,11 +69,7 @@ mod tests {
         let names: BTreeSet<_> = BARS.iter().map(|bar| bar.name).collect();
         assert_eq!(names.len(), BARS.len());
         for name in names {
-            assert!(
-                name.chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
-                "{name}"
-            );
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
         }
     }
 }

@@ -48,11 +48,7 @@ const STEPS: &[Step] = &[
         name: "clippy",
         what: "no lint of the workspace is broken, in code, tests and benches",
         remedy: "cargo clippy --workspace --all-targets",
-        run: || {
-            shell::run(&mut cargo(
-                "clippy --locked --release --workspace --all-targets -- -D warnings",
-            ))
-        },
+        run: || shell::run(&mut cargo("clippy --locked --release --workspace --all-targets -- -D warnings")),
     },
     Step {
         name: "docs",
@@ -96,10 +92,7 @@ const STEPS: &[Step] = &[
         what: "tests in network namespaces of their own; needs root",
         remedy: "as root: cargo nextest run --release --workspace --profile netns NAME",
         run: || {
-            ensure!(
-                tools::is_root(),
-                "network namespaces need root; `--skip netns` leaves this to CI"
-            );
+            ensure!(tools::is_root(), "network namespaces need root; `--skip netns` leaves this to CI");
             let mut tests =
                 cargo("nextest run --locked --release --workspace --profile netns --no-fail-fast");
             shell::run(tests.env("INSTA_UPDATE", "no"))
@@ -128,11 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(name) = args
-        .only
-        .iter()
-        .chain(&args.skip)
-        .find(|name| STEPS.iter().all(|s| s.name != **name))
+    if let Some(name) = args.only.iter().chain(&args.skip).find(|name| STEPS.iter().all(|s| s.name != **name))
     {
         bail!("there is no step \"{name}\"; `cargo xtask ci --list` names those there are");
     }
@@ -146,10 +135,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("\n── {}: {}", step.name, step.what);
         let started = Instant::now();
         if let Err(error) = (step.run)() {
-            println!(
-                "\n{:<10} FAILS: {error:#}\nWhat to do: {}",
-                step.name, step.remedy
-            );
+            println!("\n{:<10} FAILS: {error:#}\nWhat to do: {}", step.name, step.remedy);
             return Ok(ExitCode::FAILURE);
         }
         times.push((step.name, started.elapsed()));
@@ -159,11 +145,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("{name:<10} holds {:>7.1} s", time.as_secs_f64());
     }
     let left_out = STEPS.len() - times.len();
-    let note = if left_out == 0 {
-        String::new()
-    } else {
-        format!(", {left_out} of {} steps left out", STEPS.len())
-    };
+    let note =
+        if left_out == 0 { String::new() } else { format!(", {left_out} of {} steps left out", STEPS.len()) };
     println!("{:<10} holds {:>7.1} s{note}", "all", all.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
 }
@@ -173,10 +156,7 @@ fn demo() -> Result<()> {
     let started = Instant::now();
     shell::run(&mut cargo("run --locked --release -- demo"))?;
     let took = started.elapsed().as_secs_f64();
-    ensure!(
-        took < DEMO_SECONDS,
-        "the demo took {took:.1} s, which is more than {DEMO_SECONDS} s"
-    );
+    ensure!(took < DEMO_SECONDS, "the demo took {took:.1} s, which is more than {DEMO_SECONDS} s");
     Ok(())
 }
 

@@ -3,10 +3,7 @@
 //! It drives built programs as a person would and links no room, so that it builds in seconds and measures
 //! what is shipped.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "a command-line tool speaks on its standard output"
-)]
+#![allow(clippy::print_stdout, reason = "a command-line tool speaks on its standard output")]
 
 mod bar;
 mod ci;

@@ -14,10 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 pub(crate) fn root() -> &'static Path {
     static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
         let own = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        Path::new(&own)
-            .parent()
-            .expect("xtask/ lies in the workspace's folder")
-            .to_owned()
+        Path::new(&own).parent().expect("xtask/ lies in the workspace's folder").to_owned()
     });
     &ROOT
 }
@@ -39,9 +36,7 @@ pub(crate) fn cargo(words: &str) -> Command {
 /// Runs a command with its output on this terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", line(command));
-    let status = command
-        .status()
-        .with_context(|| format!("{} did not start", line(command)))?;
+    let status = command.status().with_context(|| format!("{} did not start", line(command)))?;
     ensure!(status.success(), "{} ended with {status}", line(command));
     Ok(())
 }
@@ -52,23 +47,13 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("{} did not start", line(command)))?;
-    ensure!(
-        output.status.success(),
-        "{} ended with {}",
-        line(command),
-        output.status
-    );
+    ensure!(output.status.success(), "{} ended with {}", line(command), output.status);
     String::from_utf8(output.stdout).with_context(|| format!("{} did not write UTF-8", line(command)))
 }
 
 /// Tells whether a program is installed.
 pub(crate) fn has(program: &str) -> Result<bool> {
-    match Command::new(program)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-    {
+    match Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).with_context(|| format!("{program} did not start")),
@@ -85,10 +70,7 @@ pub(crate) fn metadata() -> Result<serde_json::Value> {
 pub(crate) fn hexode() -> Result<PathBuf> {
     run(&mut cargo("build --release"))?;
     let metadata = metadata()?;
-    let Some(target) = metadata
-        .get("target_directory")
-        .and_then(|folder| folder.as_str())
-    else {
+    let Some(target) = metadata.get("target_directory").and_then(|folder| folder.as_str()) else {
         bail!("cargo metadata names no target folder");
     };
     Ok(Path::new(target).join("release/hexode"))
@@ -107,9 +89,7 @@ pub(crate) fn files() -> Result<Vec<PathBuf>> {
 }
 
 fn line(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     std::iter::once(program)
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)

@@ -27,12 +27,7 @@ fn run() -> Result<Verdict> {
 /// Clones the workspace's last commit and runs the commands there, each with nothing in its environment that
 /// this run of cargo set.
 fn try_in(clone: &Path, commands: &[String]) -> Result<Verdict> {
-    shell::run(
-        shell::command("git")
-            .args(["clone", "--quiet"])
-            .arg(shell::root())
-            .arg(clone),
-    )?;
+    shell::run(shell::command("git").args(["clone", "--quiet"]).arg(shell::root()).arg(clone))?;
     let mut figures = Vec::new();
     let mut holds = true;
     for line in commands {
@@ -43,19 +38,11 @@ fn try_in(clone: &Path, commands: &[String]) -> Result<Verdict> {
             command.env_remove(name);
         }
         println!("$ {line}");
-        let status = command
-            .status()
-            .with_context(|| format!("{line} did not start"))?;
+        let status = command.status().with_context(|| format!("{line} did not start"))?;
         holds &= status.success();
-        figures.push(format!(
-            "`{line}` {status} in {:.0} s",
-            started.elapsed().as_secs_f64()
-        ));
+        figures.push(format!("`{line}` {status} in {:.0} s", started.elapsed().as_secs_f64()));
     }
-    Ok(Verdict {
-        figure: figures.join(", "),
-        holds,
-    })
+    Ok(Verdict { figure: figures.join(", "), holds })
 }
 
 /// Tells the variables that would lead an inner cargo to this build's folder or package.
@@ -68,24 +55,16 @@ fn is_set_by_cargo(name: &str) -> bool {
 
 /// Finds the commands in the first code block under the README's heading "Two commands".
 fn two_commands(readme: &str) -> Result<Vec<String>> {
-    let (_, section) = readme
-        .split_once("## Two commands")
-        .context("README.md has no section \"Two commands\"")?;
-    let block = section
-        .split("```")
-        .nth(1)
-        .context("the section \"Two commands\" has no code block")?;
+    let (_, section) =
+        readme.split_once("## Two commands").context("README.md has no section \"Two commands\"")?;
+    let block = section.split("```").nth(1).context("the section \"Two commands\" has no code block")?;
     let commands: Vec<String> = block
         .lines()
         .skip(1)
         .map(|line| line.split('#').next().unwrap_or_default().trim().to_owned())
         .filter(|line| !line.is_empty())
         .collect();
-    ensure!(
-        commands.len() == 2,
-        "the section \"Two commands\" has {} commands",
-        commands.len()
-    );
+    ensure!(commands.len() == 2, "the section \"Two commands\" has {} commands", commands.len());
     Ok(commands)
 }
 
@@ -96,10 +75,7 @@ mod tests {
     #[test]
     fn the_readme_has_its_two_commands() {
         let readme = fs::read_to_string(shell::root().join("README.md")).unwrap();
-        assert_eq!(
-            two_commands(&readme).unwrap(),
-            ["cargo run --release -- demo", "cargo xtask ci"]
-        );
+        assert_eq!(two_commands(&readme).unwrap(), ["cargo run --release -- demo", "cargo xtask ci"]);
     }
 
     #[test]

@@ -14,13 +14,7 @@ const ENDINGS: &[&str] = &[
 const HARMLESS: &[(&str, &str)] = &[];
 
 /// What foreign TLS and its host names would leave behind.
-const FORBIDDEN: &[&str] = &[
-    "OpenSSL 1.",
-    "OpenSSL 3.",
-    "GnuTLS",
-    "ring_core_",
-    "/etc/ssl/openssl.cnf",
-];
+const FORBIDDEN: &[&str] = &["OpenSSL 1.", "OpenSSL 3.", "GnuTLS", "ring_core_", "/etc/ssl/openssl.cnf"];
 
 /// Looks through the bytes of the release binary.
 pub(super) fn run() -> Result<()> {
@@ -33,10 +27,7 @@ pub(super) fn run() -> Result<()> {
         path.display(),
         hosts.into_iter().collect::<Vec<_>>().join(", ")
     );
-    let words: Vec<_> = FORBIDDEN
-        .iter()
-        .filter(|word| contains(&bytes, word.as_bytes()))
-        .collect();
+    let words: Vec<_> = FORBIDDEN.iter().filter(|word| contains(&bytes, word.as_bytes())).collect();
     ensure!(words.is_empty(), "{} holds {words:?}", path.display());
     println!("{} B looked through", bytes.len());
     Ok(())

@@ -17,19 +17,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hexode-crypto", &[]),
     ("hexode-wire", &["hexode-crypto"]),
     ("hexode-charter", &["hexode-crypto", "hexode-wire"]),
-    (
-        "hexode-journal",
-        &["hexode-crypto", "hexode-wire", "hexode-charter"],
-    ),
+    ("hexode-journal", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
     ("hexode-sqlcipher", &[]),
-    (
-        "hexode-vault",
-        &["hexode-crypto", "hexode-wire", "hexode-sqlcipher"],
-    ),
-    (
-        "hexode-tunnel",
-        &["hexode-crypto", "hexode-wire", "hexode-charter"],
-    ),
+    ("hexode-vault", &["hexode-crypto", "hexode-wire", "hexode-sqlcipher"]),
+    ("hexode-tunnel", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
     (
         "hexode-node",
         &[
@@ -42,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("hexode-gateway", &["hexode-wire", "hexode-node"]),
-    ("hexode", &["hexode-wire", "hexode-node", "hexode-gateway"]),
+    ("hexode", &["hexode-wire", "hexode-vault", "hexode-node", "hexode-gateway"]),
     ("xtask", &[]),
 ];
 
@@ -61,15 +52,8 @@ const PURITY: &[&str] = &[
 ];
 
 /// What a pure room may not depend on, tests apart.
-const IMPURE_CRATES: &[&str] = &[
-    "tokio",
-    "rand",
-    "getrandom",
-    "chrono",
-    "time",
-    "async-std",
-    "tracing-subscriber",
-];
+const IMPURE_CRATES: &[&str] =
+    &["tokio", "rand", "getrandom", "chrono", "time", "async-std", "tracing-subscriber"];
 
 /// Strings that no source file holds, and why.
 const FORBIDDEN: &[(&str, &str)] = &[
@@ -113,26 +97,17 @@ pub(super) fn run() -> Result<()> {
 /// Finds what is wrong in one file of the project.
 fn in_file(name: &Path, text: &str) -> Vec<String> {
     let shown = name.display();
-    let extension = name
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .unwrap_or_default();
+    let extension = name.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let mut faults = Vec::new();
     let lines = text.lines().count();
     if matches!(extension, "rs" | "ts" | "svelte" | "md" | "toml" | "sql" | "sh") && lines > LINES {
-        faults.push(format!(
-            "{shown}: {lines} lines, more than {LINES}: look for a noun that wants out"
-        ));
+        faults.push(format!("{shown}: {lines} lines, more than {LINES}: look for a noun that wants out"));
     }
     if name.ends_with("mod.rs") {
-        faults.push(format!(
-            "{shown}: a module's file bears its name: foo.rs beside foo/"
-        ));
+        faults.push(format!("{shown}: a module's file bears its name: foo.rs beside foo/"));
     }
     if name.starts_with("vectors") && !text.starts_with("expect: ") {
-        faults.push(format!(
-            "{shown}: a vector opens with \"expect: \" and what a decoder must say"
-        ));
+        faults.push(format!("{shown}: a vector opens with \"expect: \" and what a decoder must say"));
     }
     // This file and its neighbour name what they forbid.
     if matches!(extension, "rs" | "ts" | "svelte" | "sql") && !name.starts_with("xtask/src/ci") {
@@ -146,39 +121,25 @@ fn in_file(name: &Path, text: &str) -> Vec<String> {
 
 /// Finds dependencies between rooms that point down.
 fn arrows(metadata: &Value) -> Result<Vec<String>> {
-    let packages = metadata
-        .get("packages")
-        .and_then(Value::as_array)
-        .context("cargo metadata names no packages")?;
-    let ours: BTreeSet<_> = packages
-        .iter()
-        .filter_map(|package| package.get("name")?.as_str())
-        .collect();
+    let packages =
+        metadata.get("packages").and_then(Value::as_array).context("cargo metadata names no packages")?;
+    let ours: BTreeSet<_> = packages.iter().filter_map(|package| package.get("name")?.as_str()).collect();
     let mut faults = Vec::new();
     for package in packages {
         let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
         let Some((_, may_see)) = ARROWS.iter().find(|(room, _)| *room == name) else {
             if name != "hexode-testnet" {
-                faults.push(format!(
-                    "{name}: a new room; say in xtask/src/ci/habits.rs what it may see"
-                ));
+                faults.push(format!("{name}: a new room; say in xtask/src/ci/habits.rs what it may see"));
             }
             continue;
         };
-        for dependency in package
-            .get("dependencies")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
             let seen = dependency.get("name").and_then(Value::as_str).unwrap_or_default();
             let in_tests_only = dependency.get("kind").and_then(Value::as_str) == Some("dev");
             if ours.contains(seen) && !in_tests_only && !may_see.contains(&seen) {
                 faults.push(format!("{name}: sees {seen}, which lies above or beside it"));
             }
-            let pure = name
-                .strip_prefix("hexode-")
-                .is_some_and(|room| PURE.contains(&room));
+            let pure = name.strip_prefix("hexode-").is_some_and(|room| PURE.contains(&room));
             if pure && !in_tests_only && IMPURE_CRATES.contains(&seen) {
                 faults.push(format!("{name}: depends on {seen}, but is pure"));
             }
@@ -193,9 +154,7 @@ fn purity(room: &str) -> Result<Vec<String>> {
     let text = fs::read_to_string(shell::root().join(&path))
         .with_context(|| format!("{} cannot be read, but the room is pure", path.display()))?;
     let lacking = PURITY.iter().filter(|rule| !text.contains(*rule));
-    Ok(lacking
-        .map(|rule| format!("{}: lacks {rule}", path.display()))
-        .collect())
+    Ok(lacking.map(|rule| format!("{}: lacks {rule}", path.display())).collect())
 }
 
 #[cfg(test)]
@@ -210,10 +169,7 @@ mod tests {
         assert_eq!(faults("crates/a/src/lib.rs", "fn a() {}\n"), 0);
         assert_eq!(faults("crates/a/src/lib.rs", &"\n".repeat(801)), 1);
         assert_eq!(faults("crates/a/src/mod.rs", ""), 1);
-        assert_eq!(
-            faults("crates/a/src/lib.rs", "const HOST: &str = \"stun.example\";"),
-            1
-        );
+        assert_eq!(faults("crates/a/src/lib.rs", "const HOST: &str = \"stun.example\";"), 1);
         assert_eq!(faults("crates/a/src/lib.rs", "\n    todo!()\n"), 1);
         assert_eq!(faults("vectors/name/long.txt", "61"), 1);
         assert_eq!(faults("vectors/name/long.txt", "expect: refused\n61"), 0);
@@ -230,15 +186,8 @@ mod tests {
         let faults = |metadata| arrows(&metadata).unwrap().len();
         assert_eq!(faults(package("hexode-charter", "hexode-wire", Value::Null)), 0);
         assert_eq!(faults(package("hexode-wire", "hexode-charter", Value::Null)), 1);
-        assert_eq!(
-            faults(package("hexode-wire", "hexode-charter", json!("build"))),
-            1
-        );
+        assert_eq!(faults(package("hexode-wire", "hexode-charter", json!("build"))), 1);
         assert_eq!(faults(package("hexode-wire", "hexode-testnet", json!("dev"))), 0);
-        assert_eq!(
-            faults(package("hexode-wire", "hexode-attic", json!("dev"))),
-            1,
-            "an unknown room"
-        );
+        assert_eq!(faults(package("hexode-wire", "hexode-attic", json!("dev"))), 1, "an unknown room");
     }
 }

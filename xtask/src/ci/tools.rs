@@ -12,49 +12,19 @@ struct Tool {
 
 enum Source {
     /// A crate, built without optimisation: the tool runs for a second, its build would take minutes.
-    Crate {
-        name: &'static str,
-        version: &'static str,
-    },
+    Crate { name: &'static str, version: &'static str },
     /// A Debian package.
     Package(&'static str),
 }
 
 const TOOLS: &[Tool] = &[
-    Tool {
-        program: "git",
-        from: Source::Package("git"),
-    },
-    Tool {
-        program: "cc",
-        from: Source::Package("gcc"),
-    },
-    Tool {
-        program: "ip",
-        from: Source::Package("iproute2"),
-    },
-    Tool {
-        program: "nft",
-        from: Source::Package("nftables"),
-    },
-    Tool {
-        program: "tcpdump",
-        from: Source::Package("tcpdump"),
-    },
-    Tool {
-        program: "cargo-nextest",
-        from: Source::Crate {
-            name: "cargo-nextest",
-            version: "0.9.143",
-        },
-    },
-    Tool {
-        program: "cargo-deny",
-        from: Source::Crate {
-            name: "cargo-deny",
-            version: "0.20.2",
-        },
-    },
+    Tool { program: "git", from: Source::Package("git") },
+    Tool { program: "cc", from: Source::Package("gcc") },
+    Tool { program: "ip", from: Source::Package("iproute2") },
+    Tool { program: "nft", from: Source::Package("nftables") },
+    Tool { program: "tcpdump", from: Source::Package("tcpdump") },
+    Tool { program: "cargo-nextest", from: Source::Crate { name: "cargo-nextest", version: "0.9.143" } },
+    Tool { program: "cargo-deny", from: Source::Crate { name: "cargo-deny", version: "0.20.2" } },
 ];
 
 /// Installs what is missing where that takes no password, and otherwise says what is missing.
@@ -78,37 +48,19 @@ pub(super) fn run() -> Result<()> {
         );
         apt_get(&["update", "--quiet", "--quiet"])?;
         apt_get(
-            &[
-                &[
-                    "install",
-                    "--yes",
-                    "--quiet",
-                    "--quiet",
-                    "--no-install-recommends",
-                ],
-                &*packages,
-            ]
-            .concat(),
+            &[&["install", "--yes", "--quiet", "--quiet", "--no-install-recommends"], &*packages].concat(),
         )?;
     }
     for (name, version) in crates {
         let mut install = cargo(&format!("install --locked --debug {name} --version {version}"));
-        shell::run(
-            install
-                .env("CARGO_PROFILE_DEV_DEBUG", "0")
-                .env_remove("CARGO_TARGET_DIR"),
-        )?;
+        shell::run(install.env("CARGO_PROFILE_DEV_DEBUG", "0").env_remove("CARGO_TARGET_DIR"))?;
     }
     println!("{} programs are here", TOOLS.len());
     Ok(())
 }
 
 fn apt_get(words: &[&str]) -> Result<()> {
-    shell::run(
-        command("apt-get")
-            .args(words)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
+    shell::run(command("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 /// Tells whether this process may install packages and make network namespaces.
