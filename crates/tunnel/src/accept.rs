@@ -34,19 +34,9 @@ pub(crate) struct Porter {
 /// Someone whose hello holds.
 pub(crate) enum Heard {
     /// A device that is allowed; its connection is complete, our hello is not sent.
-    Member {
-        caller: Caller,
-        connection: Connection,
-        instance: u64,
-        serial: u64,
-    },
+    Member { caller: Caller, connection: Connection, instance: u64, serial: u64 },
     /// A stranger with an invitation's key.
-    Newcomer {
-        caller: Caller,
-        waiting: Waiting,
-        invitation: [u8; 32],
-        request: Vec<u8>,
-    },
+    Newcomer { caller: Caller, waiting: Waiting, invitation: [u8; 32], request: Vec<u8> },
 }
 
 /// The part of a caller that outlives the hearing.
@@ -127,43 +117,20 @@ async fn hear(porter: &Porter, incoming: Incoming) -> Option<Heard> {
     // Only a complete handshake shows the connection to iroh, which then tells the other side our addresses:
     // until the hello is checked it stays what iroh calls 0-RTT. No early data is taken.
     let connection = incoming.accept().ok()?.into_0rtt();
-    let hearing = timeout(porter.timing.hello, listen_to(porter, &connection))
-        .await
-        .ok()
-        .flatten();
+    let hearing = timeout(porter.timing.hello, listen_to(porter, &connection)).await.ok().flatten();
     let Some((caller, statement)) = hearing else {
         connection.close(code::GO_AWAY, b"");
         return None;
     };
-    let Statement {
-        instance,
-        serial,
-        kind,
-    } = statement;
+    let Statement { instance, serial, kind } = statement;
     match kind {
-        Kind::Newcomer {
-            invitation, request, ..
-        } => {
-            let waiting = Waiting {
-                connection,
-                instance,
-                serial,
-            };
-            Some(Heard::Newcomer {
-                caller,
-                waiting,
-                invitation,
-                request: request.0,
-            })
+        Kind::Newcomer { invitation, request, .. } => {
+            let waiting = Waiting { connection, instance, serial };
+            Some(Heard::Newcomer { caller, waiting, invitation, request: request.0 })
         }
         Kind::Member if porter.allowed.borrow().contains(&caller.device) => {
             let connection = connection.handshake_completed().await.ok()?;
-            Some(Heard::Member {
-                caller,
-                connection,
-                instance,
-                serial,
-            })
+            Some(Heard::Member { caller, connection, instance, serial })
         }
         Kind::Member => {
             connection.close(code::GO_AWAY, b"");
@@ -180,24 +147,9 @@ async fn listen_to(porter: &Porter, connection: &IncomingZeroRttConnection) -> O
     let key_exchange = transport::key_exchange(connection)?;
     let device = DeviceId::new(*connection.remote_id().ok()?.as_bytes());
     let mut frames = Frames::new(recv);
-    let checked = greet::hear(
-        &porter.identity,
-        connection,
-        &device,
-        Role::Initiator,
-        &mut frames,
-    )
-    .await
-    .ok()?;
-    Some((
-        Caller {
-            device,
-            key_exchange,
-            send,
-            frames,
-        },
-        checked.into_statement(),
-    ))
+    let checked =
+        greet::hear(&porter.identity, connection, &device, Role::Initiator, &mut frames).await.ok()?;
+    Some((Caller { device, key_exchange, send, frames }, checked.into_statement()))
 }
 
 impl Waiting {
@@ -213,10 +165,7 @@ impl Waiting {
             _ = self.connection.closed() => return None,
         };
         // Neither a late nor a vanished engine is any of his business.
-        match decision
-            .unwrap_or(Ok(Err(RefuseReason::Unknown)))
-            .unwrap_or(Err(RefuseReason::Unknown))
-        {
+        match decision.unwrap_or(Ok(Err(RefuseReason::Unknown))).unwrap_or(Err(RefuseReason::Unknown)) {
             Ok(()) => self.connection.handshake_completed().await.ok(),
             Err(reason) => {
                 self.connection.close(code::refusal(reason), b"");

@@ -32,10 +32,7 @@ pub struct LanConfig {
 
 impl Default for LanConfig {
     fn default() -> Self {
-        Self {
-            port: 5353,
-            announce_every: Duration::from_secs(300),
-        }
+        Self { port: 5353, announce_every: Duration::from_secs(300) }
     }
 }
 
@@ -46,6 +43,9 @@ pub struct Timing {
     pub hello: Duration,
     /// How long a newcomer may wait to be welcomed.
     pub knock: Duration,
+    /// How long the other side may be silent before a link counts as lost; more than five seconds, in which
+    /// even an idle link says something.
+    pub silence: Duration,
     /// The first pause before dialling a device again.
     pub retry_first: Duration,
     /// The longest pause before dialling a device again.
@@ -57,6 +57,7 @@ impl Default for Timing {
         Self {
             hello: Duration::from_secs(5),
             knock: Duration::from_secs(15),
+            silence: Duration::from_secs(30),
             retry_first: Duration::from_millis(250),
             retry_last: Duration::from_secs(60),
         }

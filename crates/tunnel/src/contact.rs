@@ -43,11 +43,7 @@ impl Contact {
 
     /// When to dial; `None` while that makes no sense.
     pub(crate) fn due(&self) -> Option<Instant> {
-        if self.dialling || self.addresses.is_empty() {
-            None
-        } else {
-            self.next
-        }
+        if self.dialling || self.addresses.is_empty() { None } else { self.next }
     }
 
     /// Starts a dial; returns where to.
@@ -80,11 +76,7 @@ impl Contact {
     /// Notes that a link went down; one that did not last counts as a failure, so that two devices that cannot
     /// agree do not dial each other without end.
     pub(crate) fn down(&mut self, lasted: bool, timing: &Timing, now: Instant, random: u8) {
-        self.attempts = if lasted {
-            1
-        } else {
-            self.attempts.saturating_add(1)
-        };
+        self.attempts = if lasted { 1 } else { self.attempts.saturating_add(1) };
         self.next = Some(now + dial::pause(timing, self.attempts, random));
     }
 
@@ -124,11 +116,7 @@ mod tests {
         assert!(contact.know(&(100..115).map(address).collect::<Vec<_>>()));
         let dialled = contact.dial();
         assert_eq!(dialled.len(), limits::ADDRESSES);
-        assert_eq!(
-            dialled[0],
-            address(1),
-            "the older of the first two was the one not confirmed"
-        );
+        assert_eq!(dialled[0], address(1), "the older of the first two was the one not confirmed");
     }
 
     #[test]

@@ -23,26 +23,21 @@ pub(crate) async fn connect(
     endpoint: &Endpoint,
     device: &DeviceId,
     addresses: &[SocketAddr],
-    limit: Duration,
+    timing: &Timing,
 ) -> Result<(Connection, &'static str), GreetError> {
     if addresses.is_empty() {
         return Err(GreetError::NoAddress);
     }
     let id = EndpointId::from_bytes(device.as_bytes()).map_err(|_| GreetError::BadId)?;
-    let address = addresses
-        .iter()
-        .fold(EndpointAddr::new(id), |all, one| all.with_ip_addr(*one));
+    let address = addresses.iter().fold(EndpointAddr::new(id), |all, one| all.with_ip_addr(*one));
     let connecting = async {
-        let options = ConnectOptions::new().with_transport_config(transport::config(Side::Dialler));
-        let connecting = endpoint
-            .connect_with_opts(address, tls::ALPN, options)
-            .await
-            .map_err(ConnectError::from)?;
+        let options =
+            ConnectOptions::new().with_transport_config(transport::config(Side::Dialler, timing.silence));
+        let connecting =
+            endpoint.connect_with_opts(address, tls::ALPN, options).await.map_err(ConnectError::from)?;
         connecting.await.map_err(ConnectError::from)
     };
-    let connection = timeout(limit, connecting)
-        .await
-        .map_err(|_| GreetError::TimedOut)??;
+    let connection = timeout(timing.hello, connecting).await.map_err(|_| GreetError::TimedOut)??;
     let Some(key_exchange) = transport::key_exchange(&connection) else {
         connection.close(code::GO_AWAY, b"");
         return Err(GreetError::KeyExchange);
@@ -60,10 +55,7 @@ pub(crate) async fn greet(
     limit: Duration,
 ) -> Result<(Checked, iroh::endpoint::SendStream, Frames), GreetError> {
     let greeting = greet::open(identity, connection, device, serial, knock);
-    let outcome = timeout(limit, greeting)
-        .await
-        .map_err(|_| GreetError::TimedOut)
-        .flatten();
+    let outcome = timeout(limit, greeting).await.map_err(|_| GreetError::TimedOut).flatten();
     if outcome.is_err() {
         connection.close(code::GO_AWAY, b"");
     }
@@ -72,9 +64,7 @@ pub(crate) async fn greet(
 
 /// Returns how long to wait after `attempts` failures in a row; `random` moves it by up to a quarter.
 pub(crate) fn pause(timing: &Timing, attempts: u32, random: u8) -> Duration {
-    let doubled = timing
-        .retry_first
-        .saturating_mul(1 << attempts.saturating_sub(1).min(20));
+    let doubled = timing.retry_first.saturating_mul(1 << attempts.saturating_sub(1).min(20));
     let pause = doubled.min(timing.retry_last);
     pause.mul_f64(0.75 + f64::from(random) / 512.0)
 }
@@ -82,19 +72,12 @@ pub(crate) fn pause(timing: &Timing, attempts: u32, random: u8) -> Duration {
 impl From<ConnectError> for GreetError {
     fn from(error: ConnectError) -> Self {
         match error {
-            ConnectError::Connecting {
-                source: ConnectingError::ConnectionError { source, .. },
-                ..
-            }
+            ConnectError::Connecting { source: ConnectingError::ConnectionError { source, .. }, .. }
             | ConnectError::Connection { source, .. } => source.into(),
-            ConnectError::Connecting {
-                source: ConnectingError::HandshakeFailure { .. },
-                ..
-            } => Self::Handshake,
-            ConnectError::Connect {
-                source: ConnectWithOptsError::NoAddress { .. },
-                ..
-            } => Self::NoAddress,
+            ConnectError::Connecting { source: ConnectingError::HandshakeFailure { .. }, .. } => {
+                Self::Handshake
+            }
+            ConnectError::Connect { source: ConnectWithOptsError::NoAddress { .. }, .. } => Self::NoAddress,
             _ => Self::Lost,
         }
     }

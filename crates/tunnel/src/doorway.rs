@@ -35,20 +35,13 @@ pub(crate) enum Verdict<T> {
 
 impl<T> Doorway<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            visitors: BTreeMap::new(),
-            next: 0,
-        }
+        Self { visitors: BTreeMap::new(), next: 0 }
     }
 
     /// Decides about one who comes from `address`; `validated` says that he is really there.
     pub(crate) fn decide(&mut self, address: IpAddr, validated: bool, now: Instant) -> Verdict<T> {
         let source = network(address);
-        let same = self
-            .visitors
-            .values()
-            .filter(|visitor| visitor.source == source)
-            .count();
+        let same = self.visitors.values().filter(|visitor| visitor.source == source).count();
         if self.visitors.len() < QUIET && same < QUIET_PER_SOURCE {
             return Verdict::Admit;
         }
@@ -67,10 +60,9 @@ impl<T> Doorway<T> {
             .find(|(_, visitor)| crowd(visitor))
             .map(|(id, visitor)| (*id, visitor.since));
         match oldest {
-            Some((id, since)) if now.saturating_duration_since(since) >= PATIENCE => self
-                .visitors
-                .remove(&id)
-                .map_or(Verdict::Ignore, |visitor| Verdict::AdmitFor(visitor.task)),
+            Some((id, since)) if now.saturating_duration_since(since) >= PATIENCE => {
+                self.visitors.remove(&id).map_or(Verdict::Ignore, |visitor| Verdict::AdmitFor(visitor.task))
+            }
             _ => Verdict::Ignore,
         }
     }
@@ -83,14 +75,7 @@ impl<T> Doorway<T> {
 
     /// Notes that a visitor is being heard.
     pub(crate) fn enter(&mut self, number: u64, address: IpAddr, now: Instant, task: T) {
-        self.visitors.insert(
-            number,
-            Visitor {
-                source: network(address),
-                since: now,
-                task,
-            },
-        );
+        self.visitors.insert(number, Visitor { source: network(address), since: now, task });
     }
 
     /// Notes that a visitor has been heard or has gone.
@@ -163,10 +148,7 @@ mod tests {
             enter(&mut door, crowd, start);
         }
         assert_eq!(door.len(), MOST_PER_SOURCE);
-        assert_eq!(
-            door.decide("192.0.2.1".parse().unwrap(), true, start),
-            Verdict::Admit
-        );
+        assert_eq!(door.decide("192.0.2.1".parse().unwrap(), true, start), Verdict::Admit);
         assert_eq!(door.decide(crowd, true, start), Verdict::Ignore);
         assert_eq!(door.decide(crowd, true, start + PATIENCE), Verdict::AdmitFor(1));
         assert_eq!(door.len(), MOST_PER_SOURCE - 1);

@@ -27,7 +27,7 @@ pub(crate) async fn bind(config: &Config) -> Result<Endpoint, BindError> {
         .crypto_provider(tls::provider())
         .secret_key(SecretKey::from_bytes(config.key.danger_seed()))
         .alpns(vec![tls::ALPN.to_vec()])
-        .transport_config(transport::config(Side::Listener))
+        .transport_config(transport::config(Side::Listener, config.timing.silence))
         // No resumption: every session is agreed anew, and no ticket lets two dials be linked.
         .max_tls_tickets(0)
         .relay_mode(RelayMode::Disabled)
@@ -35,9 +35,7 @@ pub(crate) async fn bind(config: &Config) -> Result<Endpoint, BindError> {
     for address in &addresses {
         builder = builder.bind_addr(*address).map_err(|_| BindError::Addresses)?;
     }
-    builder.bind().await.map_err(|error| BindError::Endpoint {
-        reason: error.to_string(),
-    })
+    builder.bind().await.map_err(|error| BindError::Endpoint { reason: error.to_string() })
 }
 
 /// Tells whether an address can be listened on, in words that iroh's error does not have, or finds another port.

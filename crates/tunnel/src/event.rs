@@ -123,10 +123,7 @@ pub struct Received {
 
 impl Received {
     pub(crate) fn new(bytes: Vec<u8>, credit: OwnedSemaphorePermit) -> Self {
-        Self {
-            bytes,
-            _credit: Some(credit),
-        }
+        Self { bytes, _credit: Some(credit) }
     }
 
     /// Wraps bytes that came by another way than a link, for tests of the engine.

@@ -33,10 +33,7 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) fn new(stream: RecvStream) -> Self {
-        Self {
-            stream,
-            rest: Bytes::new(),
-        }
+        Self { stream, rest: Bytes::new() }
     }
 
     /// Reads the length of the next frame; `None` at the end of the stream.

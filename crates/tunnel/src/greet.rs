@@ -36,11 +36,7 @@ impl Identity {
             None => hello::Kind::Member,
             Some(knock) => hello::Kind::newcomer(knock, &self.device, &binding),
         };
-        let statement = hello::Statement {
-            instance: self.instance,
-            serial,
-            kind,
-        };
+        let statement = hello::Statement { instance: self.instance, serial, kind };
         Some(hello::make(&self.key, statement, &binding))
     }
 }
@@ -67,14 +63,10 @@ pub(crate) async fn open<S: ConnectionState>(
     serial: u64,
     knock: Option<&crate::Knock>,
 ) -> Result<(Checked, SendStream, Frames), GreetError> {
-    let ours = identity
-        .hello(connection, Role::Initiator, serial, knock)
-        .ok_or(GreetError::Session)?;
+    let ours = identity.hello(connection, Role::Initiator, serial, knock).ok_or(GreetError::Session)?;
     let (mut send, recv): (SendStream, RecvStream) = connection.open_bi().await?;
     let mut chunks = crate::framing::pack([ours].into_iter());
-    send.write_all_chunks(&mut chunks)
-        .await
-        .map_err(|_| GreetError::Lost)?;
+    send.write_all_chunks(&mut chunks).await.map_err(|_| GreetError::Lost)?;
     let mut frames = Frames::new(recv);
     let checked = hear(&identity, connection, device, Role::Responder, &mut frames).await?;
     match checked.kind() {

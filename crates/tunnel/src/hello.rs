@@ -32,9 +32,7 @@ impl Binding {
         id.copy_from_slice(circle.as_bytes());
         role.fill(speaker as u8);
         let mut secret = [0; 32];
-        connection
-            .export_keying_material(&mut secret, LABEL, &context)
-            .ok()?;
+        connection.export_keying_material(&mut secret, LABEL, &context).ok()?;
         Some(Self(secret))
     }
 }
@@ -55,28 +53,19 @@ pub(crate) enum Kind {
     /// As one that the roster should name.
     Member,
     /// As one that was invited.
-    Newcomer {
-        invitation: [u8; 32],
-        proof: Signature,
-        request: Blob,
-    },
+    Newcomer { invitation: [u8; 32], proof: Signature, request: Blob },
 }
 
 /// The frame itself. Another version is another variant.
 #[derive(Serialize, Deserialize)]
 enum Hello {
-    V1 {
-        statement: Statement,
-        signature: Signature,
-    },
+    V1 { statement: Statement, signature: Signature },
 }
 
 impl Kind {
     /// Proves that we hold an invitation's key, in this session and for this device only.
     pub(crate) fn newcomer(knock: &crate::Knock, device: &DeviceId, binding: &Binding) -> Self {
-        let proof = knock
-            .invitation
-            .sign(INVITATION, &[&binding.0, device.as_bytes(), &knock.request]);
+        let proof = knock.invitation.sign(INVITATION, &[&binding.0, device.as_bytes(), &knock.request]);
         Self::Newcomer {
             invitation: knock.invitation.public(),
             proof: Signature(proof),
@@ -118,19 +107,9 @@ pub(crate) fn check(bytes: &[u8], device: &DeviceId, binding: &Binding) -> Resul
     device
         .verify(DEVICE, &[&binding.0, &wire::encode(&statement)], &signature)
         .map_err(|_| HelloError::Device)?;
-    if let Kind::Newcomer {
-        invitation,
-        proof,
-        request,
-    } = &statement.kind
-    {
-        crypto::verify(
-            invitation,
-            INVITATION,
-            &[&binding.0, device.as_bytes(), &request.0],
-            &proof.0,
-        )
-        .map_err(|_| HelloError::Invitation)?;
+    if let Kind::Newcomer { invitation, proof, request } = &statement.kind {
+        crypto::verify(invitation, INVITATION, &[&binding.0, device.as_bytes(), &request.0], &proof.0)
+            .map_err(|_| HelloError::Invitation)?;
     }
     Ok(Checked(statement))
 }
@@ -165,11 +144,7 @@ mod tests {
     }
 
     fn member() -> Statement {
-        Statement {
-            instance: 7,
-            serial: 1,
-            kind: Kind::Member,
-        }
+        Statement { instance: 7, serial: 1, kind: Kind::Member }
     }
 
     #[test]
@@ -180,44 +155,21 @@ mod tests {
         assert!(check(&hello, &id(&key), &session).is_ok());
         let other = id(&SigningKey::from_seed(&[2; 32]));
         assert!(matches!(check(&hello, &other, &session), Err(HelloError::Device)));
-        assert!(matches!(
-            check(&hello, &id(&key), &Binding([6; 32])),
-            Err(HelloError::Device)
-        ));
+        assert!(matches!(check(&hello, &id(&key), &Binding([6; 32])), Err(HelloError::Device)));
     }
 
     #[test]
     fn an_invitation_is_believed_of_its_own_device_and_session_only() {
         let (newcomer, thief) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
-        let knock = crate::Knock {
-            invitation: SigningKey::from_seed(&[3; 32]),
-            request: b"me".to_vec(),
-        };
+        let knock = crate::Knock { invitation: SigningKey::from_seed(&[3; 32]), request: b"me".to_vec() };
         let (his, thiefs) = (Binding([5; 32]), Binding([6; 32]));
         let kind = Kind::newcomer(&knock, &id(&newcomer), &his);
-        let hello = make(
-            &newcomer,
-            Statement {
-                kind: kind.clone(),
-                ..member()
-            },
-            &his,
-        );
+        let hello = make(&newcomer, Statement { kind: kind.clone(), ..member() }, &his);
         assert!(check(&hello, &id(&newcomer), &his).is_ok());
         // The thief signs everything anew but for the invitation, whose key he lacks.
         for binding in [&his, &thiefs] {
-            let stolen = make(
-                &thief,
-                Statement {
-                    kind: kind.clone(),
-                    ..member()
-                },
-                binding,
-            );
-            assert!(matches!(
-                check(&stolen, &id(&thief), binding),
-                Err(HelloError::Invitation)
-            ));
+            let stolen = make(&thief, Statement { kind: kind.clone(), ..member() }, binding);
+            assert!(matches!(check(&stolen, &id(&thief), binding), Err(HelloError::Invitation)));
         }
     }
 
@@ -225,10 +177,7 @@ mod tests {
     fn one_changed_bit_is_never_believed() {
         let key = SigningKey::from_seed(&[1; 32]);
         let session = Binding([5; 32]);
-        let knock = crate::Knock {
-            invitation: SigningKey::from_seed(&[3; 32]),
-            request: b"me".to_vec(),
-        };
+        let knock = crate::Knock { invitation: SigningKey::from_seed(&[3; 32]), request: b"me".to_vec() };
         let kind = Kind::newcomer(&knock, &id(&key), &session);
         let hello = make(&key, Statement { kind, ..member() }, &session);
         for at in 0..hello.len() * 8 {

@@ -36,11 +36,7 @@ pub(crate) enum Knocking {
     /// We were turned away for good.
     Refused(RefuseReason),
     /// One of the hinted devices was not reached.
-    Unreachable {
-        device: DeviceId,
-        attempts: u32,
-        error: GreetError,
-    },
+    Unreachable { device: DeviceId, attempts: u32, error: GreetError },
 }
 
 /// What a newcomer goes out with.
@@ -76,8 +72,8 @@ async fn round(
 ) -> Option<Knocking> {
     let mut dials = JoinSet::new();
     for (device, addresses) in newcomer.hints.clone() {
-        let (endpoint, limit) = (newcomer.endpoint.clone(), newcomer.timing.hello);
-        dials.spawn(async move { (device, dial::connect(&endpoint, &device, &addresses, limit).await) });
+        let (endpoint, timing) = (newcomer.endpoint.clone(), newcomer.timing.clone());
+        dials.spawn(async move { (device, dial::connect(&endpoint, &device, &addresses, &timing).await) });
     }
     let mut refused = 0;
     while let Some(dialled) = dials.join_next().await {
@@ -103,11 +99,7 @@ async fn round(
             GreetError::Refused(RefuseReason::Unknown) => refused += 1,
             GreetError::Refused(reason) => return Some(Knocking::Refused(reason)),
             error => {
-                let _ = news.send(Knocking::Unreachable {
-                    device,
-                    attempts,
-                    error,
-                });
+                let _ = news.send(Knocking::Unreachable { device, attempts, error });
             }
         }
     }
@@ -121,13 +113,5 @@ async fn knock(
 ) -> Result<(Checked, SendStream, Frames), GreetError> {
     let serial = newcomer.serial.fetch_add(1, Ordering::Relaxed);
     let identity = newcomer.identity.clone();
-    dial::greet(
-        identity,
-        connection,
-        device,
-        serial,
-        Some(&newcomer.knock),
-        newcomer.timing.knock,
-    )
-    .await
+    dial::greet(identity, connection, device, serial, Some(&newcomer.knock), newcomer.timing.knock).await
 }

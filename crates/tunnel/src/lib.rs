@@ -33,6 +33,7 @@ mod framing;
 mod greet;
 mod hello;
 mod knock;
+pub mod lan;
 mod link;
 mod shell;
 mod status;

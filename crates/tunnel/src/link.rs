@@ -71,17 +71,8 @@ impl Link {
         sink: &Arc<dyn EventSink>,
         ended: &mpsc::UnboundedSender<Ended>,
     ) -> Self {
-        let Greeted {
-            id,
-            device,
-            initiated,
-            instance,
-            serial,
-            connection,
-            key_exchange,
-            send,
-            frames,
-        } = greeted;
+        let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
+            greeted;
         let (outbox, queue) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         if let Some(hello) = first {
@@ -89,12 +80,7 @@ impl Link {
             outbox.send(hello).expect("the receiver is in hand");
         }
         let open = Arc::new(Mutex::new(true));
-        sink.deliver(Event::Up {
-            device,
-            link: id,
-            initiated,
-            remote: remote(&connection),
-        });
+        sink.deliver(Event::Up { device, link: id, initiated, remote: remote(&connection) });
 
         let reader = {
             let (sink, open, connection) = (sink.clone(), open.clone(), connection.clone());
@@ -103,18 +89,11 @@ impl Link {
                 let error = read(frames, device, id, &sink, &open).await;
                 let reason = reason(&error, connection.close_reason());
                 // The shell may be gone; then nobody waits for this.
-                let _ = ended.send(Ended {
-                    device,
-                    link: id,
-                    reason,
-                });
+                let _ = ended.send(Ended { device, link: id, reason });
             }
         };
         let writer = write(send, queue, queued.clone());
-        let tasks = vec![
-            tokio::spawn(reader).abort_handle(),
-            tokio::spawn(writer).abort_handle(),
-        ];
+        let tasks = vec![tokio::spawn(reader).abort_handle(), tokio::spawn(writer).abort_handle()];
         let since = Instant::now();
         Self {
             id,
@@ -153,16 +132,9 @@ impl Link {
         for task in &self.tasks {
             task.abort();
         }
-        let mut open = self
-            .open
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *open = false;
-        sink.deliver(Event::Down {
-            device: self.device,
-            link: self.id,
-            reason,
-        });
+        sink.deliver(Event::Down { device: self.device, link: self.id, reason });
     }
 
     /// How many bytes wait to be sent.
@@ -174,10 +146,7 @@ impl Link {
     pub(crate) fn status(&self) -> LinkStatus {
         let stats = self.connection.stats();
         let paths = self.connection.paths();
-        let path = paths
-            .iter()
-            .find(iroh::endpoint::Path::is_selected)
-            .or_else(|| paths.iter().next());
+        let path = paths.iter().find(iroh::endpoint::Path::is_selected).or_else(|| paths.iter().next());
         let remote = remote(&self.connection);
         LinkStatus {
             device: self.device,
@@ -212,11 +181,7 @@ async fn read(
             Err(error) => return Some(error),
         };
         let cost = u32::try_from(length + OVERHEAD).expect("a frame's length is bounded");
-        let permit = credit
-            .clone()
-            .acquire_many_owned(cost)
-            .await
-            .expect("nobody closes the semaphore");
+        let permit = credit.clone().acquire_many_owned(cost).await.expect("nobody closes the semaphore");
         let bytes = match frames.body(length).await {
             Ok(bytes) => bytes,
             Err(error) => return Some(error),
@@ -225,11 +190,7 @@ async fn read(
         if !*open {
             return None;
         }
-        sink.deliver(Event::Frame {
-            device,
-            link,
-            bytes: Received::new(bytes, permit),
-        });
+        sink.deliver(Event::Frame { device, link, bytes: Received::new(bytes, permit) });
     }
 }
 
@@ -265,10 +226,7 @@ fn reason(error: &Option<FrameError>, closed: Option<ConnectionError>) -> DownRe
 /// Where the other side is seen now.
 pub(crate) fn remote(connection: &Connection) -> SocketAddr {
     let paths = connection.paths();
-    let path = paths
-        .iter()
-        .find(iroh::endpoint::Path::is_selected)
-        .or_else(|| paths.iter().next());
+    let path = paths.iter().find(iroh::endpoint::Path::is_selected).or_else(|| paths.iter().next());
     match path.as_ref().map(iroh::endpoint::Path::remote_addr) {
         Some(TransportAddr::Ip(address)) => *address,
         // No other transport is switched on: the connection is closing and has no path left.

@@ -22,8 +22,8 @@ use tokio::{
 use wire::DeviceId;
 
 use crate::{
-    BindError, CloseReason, Command, Config, DownReason, Event, EventSink, Knock, LinkId, RefuseReason,
-    Snapshot, Timing, UnreachableStatus,
+    BindError, CloseReason, Command, Config, DownReason, Event, EventSink, Knock, LanConfig, LinkId,
+    RefuseReason, Snapshot, Timing, UnreachableStatus,
     accept::{self, Caller, Heard, Porter, Waiting},
     contact::Contact,
     dial, endpoint,
@@ -31,6 +31,7 @@ use crate::{
     greet::{GreetError, Identity},
     hello::{Checked, Role},
     knock::{self, Knocking, Newcomer},
+    lan,
     link::{self, Ended, Greeted, Link},
     transport::code,
 };
@@ -62,6 +63,9 @@ struct Shell {
     addresses: Vec<SocketAddr>,
     serial: Arc<AtomicU64>,
     last_link: u64,
+    /// Discovery on the local network, and what it has to know.
+    lan: Option<LanConfig>,
+    setting: watch::Sender<lan::Setting>,
     tasks: JoinSet<()>,
     outlets: Outlets,
 }
@@ -74,6 +78,7 @@ struct Outlets {
     knocking: mpsc::UnboundedSender<Knocking>,
     decided: mpsc::UnboundedSender<Decided>,
     ended: mpsc::UnboundedSender<Ended>,
+    found: mpsc::Sender<lan::Finding>,
 }
 
 struct Inbox {
@@ -82,6 +87,7 @@ struct Inbox {
     knocking: mpsc::UnboundedReceiver<Knocking>,
     decided: mpsc::UnboundedReceiver<Decided>,
     ended: mpsc::UnboundedReceiver<Ended>,
+    found: mpsc::Receiver<lan::Finding>,
 }
 
 /// How far a dial has come.
@@ -116,6 +122,7 @@ impl Shell {
         let (knocking, knocking_inbox) = mpsc::unbounded_channel();
         let (decided, decided_inbox) = mpsc::unbounded_channel();
         let (ended, ended_inbox) = mpsc::unbounded_channel();
+        let (found, found_inbox) = mpsc::channel(FINDINGS);
         let identity = Identity {
             circle: config.circle,
             device: DeviceId::new(config.key.public()),
@@ -135,14 +142,10 @@ impl Shell {
             addresses: Vec::new(),
             serial: Arc::new(AtomicU64::new(0)),
             last_link: 0,
+            lan: config.lan,
+            setting: watch::Sender::new(lan::Setting::default()),
             tasks: JoinSet::new(),
-            outlets: Outlets {
-                heard,
-                dialled,
-                knocking,
-                decided,
-                ended,
-            },
+            outlets: Outlets { heard, dialled, knocking, decided, ended, found },
         };
         let inbox = Inbox {
             heard: heard_inbox,
@@ -150,6 +153,7 @@ impl Shell {
             knocking: knocking_inbox,
             decided: decided_inbox,
             ended: ended_inbox,
+            found: found_inbox,
         };
         (shell, inbox)
     }
@@ -161,8 +165,17 @@ impl Shell {
             allowed: self.allowed.subscribe(),
             timing: self.timing.clone(),
         };
-        self.tasks
-            .spawn(accept::listen(porter, self.outlets.heard.clone()));
+        self.tasks.spawn(accept::listen(porter, self.outlets.heard.clone()));
+        if let Some(config) = self.lan.take() {
+            let beacon = lan::Beacon {
+                device: self.identity.device,
+                config,
+                settings: self.setting.subscribe(),
+                allowed: self.allowed.subscribe(),
+                found: self.outlets.found.clone(),
+            };
+            self.tasks.spawn(beacon.run());
+        }
         let mut watcher = self.endpoint.watch_addr();
         self.bound(watcher.get().ip_addrs().copied().collect());
 
@@ -187,6 +200,7 @@ impl Shell {
                 Some(dialled) = inbox.dialled.recv() => self.handle_dialled(dialled),
                 Some(knocking) = inbox.knocking.recv() => self.handle_knocking(knocking),
                 Some(decided) = inbox.decided.recv() => self.handle_decided(decided),
+                Some(found) = inbox.found.recv() => self.know(found.device, &found.addresses),
                 count = commands.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         break;
@@ -224,7 +238,7 @@ impl Shell {
             Command::Knock { hints, knock } => self.knock(hints, knock),
             Command::Welcome { link } => self.decide(link, Ok(())),
             Command::Refuse { link, reason } => self.decide(link, Err(reason)),
-            Command::LanSecrets(_) => {}
+            Command::LanSecrets(secrets) => self.setting.send_modify(|setting| setting.secrets = secrets),
             Command::NetworkChanged => self.network_changed(),
             Command::Snapshot(answer) => {
                 // Whoever asked may have stopped waiting.
@@ -237,12 +251,7 @@ impl Shell {
 
     fn allow(&mut self, mut devices: BTreeSet<DeviceId>) {
         devices.remove(&self.identity.device);
-        let gone: Vec<_> = self
-            .links
-            .keys()
-            .filter(|device| !devices.contains(device))
-            .copied()
-            .collect();
+        let gone: Vec<_> = self.links.keys().filter(|device| !devices.contains(device)).copied().collect();
         for device in gone {
             self.down(device, code::GO_AWAY, DownReason::NotAllowed);
         }
@@ -252,8 +261,7 @@ impl Shell {
         for device in devices.difference(&before) {
             self.contacts.entry(*device).or_default().hurry(now);
         }
-        self.contacts
-            .retain(|device, _| devices.contains(device) || !before.contains(device));
+        self.contacts.retain(|device, _| devices.contains(device) || !before.contains(device));
     }
 
     fn know(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
@@ -290,13 +298,11 @@ impl Shell {
 
     fn network_changed(&mut self) {
         let now = Instant::now();
-        for (_, contact) in self
-            .contacts
-            .iter_mut()
-            .filter(|(device, _)| !self.links.contains_key(*device))
-        {
+        for (_, contact) in self.contacts.iter_mut().filter(|(device, _)| !self.links.contains_key(*device)) {
             contact.hurry(now);
         }
+        // The interfaces may be others although the addresses are the same.
+        self.setting.send_modify(|_| {});
         let endpoint = self.endpoint.clone();
         self.tasks.spawn(async move { endpoint.network_change().await });
     }
@@ -305,6 +311,7 @@ impl Shell {
         addresses.sort();
         if addresses != self.addresses {
             self.addresses.clone_from(&addresses);
+            self.setting.send_modify(|setting| setting.addresses.clone_from(&addresses));
             self.sink.deliver(Event::Bound { addresses });
         }
     }
@@ -327,18 +334,11 @@ impl Shell {
                 continue;
             };
             let addresses = contact.dial();
-            let (endpoint, limit, dialled) = (
-                self.endpoint.clone(),
-                self.timing.hello,
-                self.outlets.dialled.clone(),
-            );
+            let (endpoint, timing, dialled) =
+                (self.endpoint.clone(), self.timing.clone(), self.outlets.dialled.clone());
             self.tasks.spawn(async move {
-                let news = match dial::connect(&endpoint, &device, &addresses, limit).await {
-                    Ok((connection, key_exchange)) => Dialled::Connected {
-                        device,
-                        connection,
-                        key_exchange,
-                    },
+                let news = match dial::connect(&endpoint, &device, &addresses, &timing).await {
+                    Ok((connection, key_exchange)) => Dialled::Connected { device, connection, key_exchange },
                     Err(error) => Dialled::Failed { device, error },
                 };
                 let _ = dialled.send(news);
@@ -348,11 +348,7 @@ impl Shell {
 
     fn handle_dialled(&mut self, news: Dialled) {
         match news {
-            Dialled::Connected {
-                device,
-                connection,
-                key_exchange,
-            } => {
+            Dialled::Connected { device, connection, key_exchange } => {
                 // What the serials of hellos mean hangs on this: a device that has a link says no hello.
                 if !self.wants(&device) {
                     connection.close(code::DUPLICATE, b"");
@@ -362,30 +358,17 @@ impl Shell {
                     return;
                 }
                 let serial = self.next_serial();
-                let (identity, limit, dialled) = (
-                    self.identity.clone(),
-                    self.timing.hello,
-                    self.outlets.dialled.clone(),
-                );
+                let (identity, limit, dialled) =
+                    (self.identity.clone(), self.timing.hello, self.outlets.dialled.clone());
                 self.tasks.spawn(async move {
                     let news = match dial::greet(identity, &connection, &device, serial, None, limit).await {
-                        Ok(heard) => Dialled::Greeted {
-                            device,
-                            connection,
-                            key_exchange,
-                            heard,
-                        },
+                        Ok(heard) => Dialled::Greeted { device, connection, key_exchange, heard },
                         Err(error) => Dialled::Failed { device, error },
                     };
                     let _ = dialled.send(news);
                 });
             }
-            Dialled::Greeted {
-                device,
-                connection,
-                key_exchange,
-                heard: (checked, send, frames),
-            } => {
+            Dialled::Greeted { device, connection, key_exchange, heard: (checked, send, frames) } => {
                 if let Some(contact) = self.contacts.get_mut(&device) {
                     contact.ended();
                 }
@@ -412,22 +395,13 @@ impl Shell {
         let error = error.to_string();
         let attempts = contact.failed(error.clone(), &self.timing, Instant::now(), random);
         if self.allowed.borrow().contains(&device) {
-            self.sink.deliver(Event::Unreachable {
-                device,
-                attempts,
-                error,
-            });
+            self.sink.deliver(Event::Unreachable { device, attempts, error });
         }
     }
 
     fn handle_heard(&mut self, heard: Heard) {
         match heard {
-            Heard::Member {
-                caller,
-                connection,
-                instance,
-                serial,
-            } => {
+            Heard::Member { caller, connection, instance, serial } => {
                 // The roster may have changed since he was heard.
                 if self.allowed.borrow().contains(&caller.device) {
                     let id = self.next_link();
@@ -436,12 +410,7 @@ impl Shell {
                     connection.close(code::GO_AWAY, b"");
                 }
             }
-            Heard::Newcomer {
-                caller,
-                waiting,
-                invitation,
-                request,
-            } => {
+            Heard::Newcomer { caller, waiting, invitation, request } => {
                 if self.waiting.len() < WAITING {
                     self.keep_waiting(caller, waiting, invitation, request);
                 } else {
@@ -462,12 +431,7 @@ impl Shell {
                 connection.map(|connection| (caller, connection, waiting.instance, waiting.serial));
             let _ = decided.send(Decided { link, admitted });
         });
-        self.sink.deliver(Event::Knocked {
-            link,
-            device,
-            invitation,
-            request,
-        });
+        self.sink.deliver(Event::Knocked { link, device, invitation, request });
     }
 
     fn decide(&mut self, link: LinkId, verdict: Result<(), RefuseReason>) {
@@ -503,10 +467,7 @@ impl Shell {
             hints,
             knock,
         };
-        self.knocking = Some(
-            self.tasks
-                .spawn(knock::run(newcomer, self.outlets.knocking.clone())),
-        );
+        self.knocking = Some(self.tasks.spawn(knock::run(newcomer, self.outlets.knocking.clone())));
     }
 
     fn handle_knocking(&mut self, news: Knocking) {
@@ -514,14 +475,7 @@ impl Shell {
             return;
         }
         match news {
-            Knocking::Admitted {
-                device,
-                connection,
-                key_exchange,
-                checked,
-                send,
-                frames,
-            } => {
+            Knocking::Admitted { device, connection, key_exchange, checked, send, frames } => {
                 self.knocking = None;
                 let greeted = self.initiated(device, connection, key_exchange, &checked, send, frames);
                 self.settle(greeted);
@@ -530,16 +484,8 @@ impl Shell {
                 self.knocking = None;
                 self.sink.deliver(Event::Refused { reason });
             }
-            Knocking::Unreachable {
-                device,
-                attempts,
-                error,
-            } => {
-                self.sink.deliver(Event::Unreachable {
-                    device,
-                    attempts,
-                    error: error.to_string(),
-                });
+            Knocking::Unreachable { device, attempts, error } => {
+                self.sink.deliver(Event::Unreachable { device, attempts, error: error.to_string() });
             }
         }
     }
@@ -555,17 +501,7 @@ impl Shell {
     ) -> Greeted {
         let (instance, serial) = checked.number();
         let id = self.next_link();
-        Greeted {
-            id,
-            device,
-            initiated: true,
-            instance,
-            serial,
-            connection,
-            key_exchange,
-            send,
-            frames,
-        }
+        Greeted { id, device, initiated: true, instance, serial, connection, key_exchange, send, frames }
     }
 
     /// Brings a link up, or closes it in favour of the one that is.
@@ -583,9 +519,7 @@ impl Shell {
             None
         } else {
             let serial = self.next_serial();
-            let hello = self
-                .identity
-                .hello(&new.connection, Role::Responder, serial, None);
+            let hello = self.identity.hello(&new.connection, Role::Responder, serial, None);
             if hello.is_none() {
                 new.connection.close(code::GO_AWAY, b"");
                 return;
@@ -610,26 +544,14 @@ impl Shell {
             return true;
         }
         let dialler = |initiated| {
-            if initiated {
-                self.identity.device
-            } else {
-                new.device
-            }
+            if initiated { self.identity.device } else { new.device }
         };
         new.initiated == old.initiated || dialler(new.initiated) < dialler(old.initiated)
     }
 
     fn handle_ended(&mut self, ended: &Ended) {
-        if self
-            .links
-            .get(&ended.device)
-            .is_some_and(|link| link.id == ended.link)
-        {
-            let code = if ended.reason == DownReason::Garbage {
-                code::GARBAGE
-            } else {
-                code::BYE
-            };
+        if self.links.get(&ended.device).is_some_and(|link| link.id == ended.link) {
+            let code = if ended.reason == DownReason::Garbage { code::GARBAGE } else { code::BYE };
             self.down(ended.device, code, ended.reason);
         }
     }
@@ -640,12 +562,7 @@ impl Shell {
         };
         if let Some(contact) = self.contacts.get_mut(&device) {
             let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
-            contact.down(
-                link.since.elapsed() >= LASTED,
-                &self.timing,
-                Instant::now(),
-                random,
-            );
+            contact.down(link.since.elapsed() >= LASTED, &self.timing, Instant::now(), random);
         }
         link.close(code, reason, &self.sink);
     }
@@ -683,27 +600,14 @@ impl Shell {
 }
 
 fn answered(id: LinkId, caller: Caller, connection: Connection, instance: u64, serial: u64) -> Greeted {
-    let Caller {
-        device,
-        key_exchange,
-        send,
-        frames,
-    } = caller;
-    Greeted {
-        id,
-        device,
-        initiated: false,
-        instance,
-        serial,
-        connection,
-        key_exchange,
-        send,
-        frames,
-    }
+    let Caller { device, key_exchange, send, frames } = caller;
+    Greeted { id, device, initiated: false, instance, serial, connection, key_exchange, send, frames }
 }
 
 /// How many commands are taken at once.
 const BATCH: usize = 256;
+/// How many found devices may wait to be dialled; more wait on the network.
+const FINDINGS: usize = 16;
 /// How many newcomers may wait for the engine.
 const WAITING: usize = 16;
 /// How long a link must have been up for its end to be no failure.

@@ -13,13 +13,14 @@ pub(crate) enum Side {
 }
 
 /// Returns the settings of one end of a link.
-pub(crate) fn config(side: Side) -> QuicTransportConfig {
+pub(crate) fn config(side: Side, silence: Duration) -> QuicTransportConfig {
     // iroh allows no pause above five seconds here. The dialler's is shorter, so that he alone asks and the
     // listener only answers: two packets a time instead of four.
     let keep_alive = match side {
         Side::Dialler => Duration::from_millis(4_700),
         Side::Listener => Duration::from_secs(5),
     };
+    let silence = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.interval(DAY);
     QuicTransportConfig::builder()
@@ -29,7 +30,7 @@ pub(crate) fn config(side: Side) -> QuicTransportConfig {
         .stream_receive_window(VarInt::from_u32(WINDOW))
         .receive_window(VarInt::from_u32(WINDOW))
         .send_window(u64::from(WINDOW))
-        .max_idle_timeout(Some(VarInt::from_u32(30_000).into()))
+        .max_idle_timeout(Some(VarInt::from_u32(silence).into()))
         .default_path_max_idle_timeout(Duration::from_secs(15))
         .default_path_keep_alive_interval(keep_alive)
         // The path's own keep-alive does; the connection's would come on top.
@@ -87,8 +88,6 @@ pub(crate) mod code {
     /// Reads what [`refusal`] wrote.
     pub(crate) fn refused(code: VarInt) -> Option<RefuseReason> {
         use RefuseReason::{Denied, Expired, Revoked, Unknown, Used};
-        [Unknown, Expired, Used, Revoked, Denied]
-            .into_iter()
-            .find(|&reason| refusal(reason) == code)
+        [Unknown, Expired, Used, Revoked, Denied].into_iter().find(|&reason| refusal(reason) == code)
     }
 }

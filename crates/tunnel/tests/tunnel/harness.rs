@@ -51,15 +51,21 @@ impl Device {
     }
 
     pub(crate) fn with(config: Config) -> Result<Self, BindError> {
+        Self::with_setup(config, || {})
+    }
+
+    /// Runs `setup` first on the device's own thread.
+    pub(crate) fn with_setup(
+        config: Config,
+        setup: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, BindError> {
         let id = DeviceId::new(config.key.public());
         let (events_in, events) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let (started_in, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            setup();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 // A test that has ended takes no more events.
                 let sink = Arc::new(move |event| drop(events_in.send(event)));
@@ -73,14 +79,7 @@ impl Device {
             Event::Bound { addresses } => addresses[0],
             other => panic!("{other:?}"),
         };
-        Ok(Self {
-            id,
-            tunnel,
-            address,
-            events,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { id, tunnel, address, events, stop: Some(stop), thread: Some(thread) })
     }
 
     pub(crate) fn send(&self, command: Command) {
@@ -88,24 +87,15 @@ impl Device {
     }
 
     pub(crate) fn allow<'a>(&self, others: impl IntoIterator<Item = &'a DeviceId>) {
-        self.send(Command::Allow(
-            others.into_iter().copied().collect::<BTreeSet<_>>(),
-        ));
+        self.send(Command::Allow(others.into_iter().copied().collect::<BTreeSet<_>>()));
     }
 
     pub(crate) fn know(&self, other: &Self) {
-        self.send(Command::Know {
-            device: other.id,
-            addresses: vec![other.address],
-        });
+        self.send(Command::Know { device: other.id, addresses: vec![other.address] });
     }
 
     pub(crate) fn frame(&self, to: DeviceId, link: LinkId, frame: impl Into<Vec<u8>>) {
-        self.send(Command::Send {
-            device: to,
-            link,
-            frame: frame.into(),
-        });
+        self.send(Command::Send { device: to, link, frame: frame.into() });
     }
 
     pub(crate) fn next(&self) -> Event {
@@ -144,11 +134,7 @@ impl Device {
 
     pub(crate) fn until_unreachable(&self, other: DeviceId) -> (u32, String) {
         self.until(|event| match event {
-            Event::Unreachable {
-                device,
-                attempts,
-                error,
-            } if device == other => Some((attempts, error)),
+            Event::Unreachable { device, attempts, error } if device == other => Some((attempts, error)),
             _ => None,
         })
     }
@@ -157,9 +143,7 @@ impl Device {
         let (answer, snapshot) = oneshot::channel();
         self.send(Command::Snapshot(answer));
         // On another thread, since a test may be inside a runtime.
-        std::thread::spawn(|| snapshot.blocking_recv().unwrap())
-            .join()
-            .unwrap()
+        std::thread::spawn(|| snapshot.blocking_recv().unwrap()).join().unwrap()
     }
 
     /// Takes what has come so far; the snapshot makes sure that all commands before were handled.

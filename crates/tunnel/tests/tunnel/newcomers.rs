@@ -11,31 +11,17 @@ fn invitation() -> SigningKey {
 }
 
 fn knock() -> Knock {
-    Knock {
-        invitation: invitation(),
-        request: b"let me in".to_vec(),
-    }
+    Knock { invitation: invitation(), request: b"let me in".to_vec() }
 }
 
 fn knock_at(newcomer: &Device, members: &[&Device]) {
-    let hints = members
-        .iter()
-        .map(|member| (member.id, vec![member.address]))
-        .collect();
-    newcomer.send(Command::Knock {
-        hints,
-        knock: knock(),
-    });
+    let hints = members.iter().map(|member| (member.id, vec![member.address])).collect();
+    newcomer.send(Command::Knock { hints, knock: knock() });
 }
 
 fn until_knocked(member: &Device) -> (LinkId, DeviceId, [u8; 32], Vec<u8>) {
     member.until(|event| match event {
-        Event::Knocked {
-            link,
-            device,
-            invitation,
-            request,
-        } => Some((link, device, invitation, request)),
+        Event::Knocked { link, device, invitation, request } => Some((link, device, invitation, request)),
         Event::Frame { .. } | Event::Up { .. } => panic!("nothing before the welcome: {event:?}"),
         _ => None,
     })
@@ -54,10 +40,7 @@ fn a_newcomer_is_let_in_when_the_engine_says_so() {
     let (ann, ben) = (Device::new(1), Device::new(2));
     knock_at(&ben, &[&ann]);
     let (link, device, key, request) = until_knocked(&ann);
-    assert_eq!(
-        (device, key, &request[..]),
-        (ben.id, invitation().public(), &b"let me in"[..])
-    );
+    assert_eq!((device, key, &request[..]), (ben.id, invitation().public(), &b"let me in"[..]));
     ann.allow([&ben.id]);
     ann.send(Command::Welcome { link });
     assert_eq!(ann.until_up(ben.id), link);
@@ -68,10 +51,7 @@ fn a_newcomer_is_let_in_when_the_engine_says_so() {
     assert_eq!(&*ben.until_frame(), b"the charter");
     // Once he knows the roster the link stays, and he dials where he knocked.
     ben.allow([&ann.id]);
-    ann.send(Command::Close {
-        device: ben.id,
-        reason: hexode_tunnel::CloseReason::Done,
-    });
+    ann.send(Command::Close { device: ben.id, reason: hexode_tunnel::CloseReason::Done });
     assert_eq!(ben.until_down(ann.id), DownReason::Closed);
     ben.until_up(ann.id);
 }
@@ -80,9 +60,7 @@ fn a_newcomer_is_let_in_when_the_engine_says_so() {
 fn a_roster_without_the_device_that_let_him_in_ends_the_newcomers_link() {
     let (ann, ben) = (Device::new(1), Device::new(2));
     knock_at(&ben, &[&ann]);
-    ann.send(Command::Welcome {
-        link: until_knocked(&ann).0,
-    });
+    ann.send(Command::Welcome { link: until_knocked(&ann).0 });
     ben.until_up(ann.id);
     ben.allow([&id(3)]);
     assert_eq!(ben.until_down(ann.id), DownReason::NotAllowed);
@@ -99,10 +77,7 @@ fn a_newcomer_is_told_why_not_unless_nobody_knows_his_invitation() {
     ] {
         let (ann, ben) = (Device::new(1), Device::new(2));
         knock_at(&ben, &[&ann]);
-        ann.send(Command::Refuse {
-            link: until_knocked(&ann).0,
-            reason,
-        });
+        ann.send(Command::Refuse { link: until_knocked(&ann).0, reason });
         assert_eq!(until_refused(&ben), reason);
     }
 }
@@ -117,18 +92,12 @@ fn a_newcomer_tries_all_hints_until_one_lets_him_in() {
         (ann.id, vec![ann.address]),
         (cara.id, vec![cara.address]),
     ];
-    ben.send(Command::Knock {
-        hints,
-        knock: knock(),
-    });
+    ben.send(Command::Knock { hints, knock: knock() });
     // Ann has not heard of the invitation, Cara has; whom he comes to first is open.
     let let_in = || {
         for event in ann.so_far() {
             if let Event::Knocked { link, .. } = event {
-                ann.send(Command::Refuse {
-                    link,
-                    reason: RefuseReason::Unknown,
-                });
+                ann.send(Command::Refuse { link, reason: RefuseReason::Unknown });
             }
         }
         cara.so_far().into_iter().find_map(|event| match event {
@@ -143,36 +112,21 @@ fn a_newcomer_tries_all_hints_until_one_lets_him_in() {
 
 #[test]
 fn a_newcomer_comes_in_when_a_member_wakes_up_later() {
-    let timing = Timing {
-        hello: Duration::from_millis(200),
-        ..Timing::default()
-    };
+    let timing = Timing { hello: Duration::from_millis(200), ..Timing::default() };
     let ben = Device::with(Config { timing, ..config(2) }).unwrap();
     let reserved = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = reserved.local_addr().unwrap();
-    ben.send(Command::Knock {
-        hints: vec![(id(1), vec![address])],
-        knock: knock(),
-    });
+    ben.send(Command::Knock { hints: vec![(id(1), vec![address])], knock: knock() });
     assert_eq!(ben.until_unreachable(id(1)).1, "no answer");
     drop(reserved);
-    let ann = Device::with(Config {
-        bind: vec![address],
-        ..config(1)
-    })
-    .unwrap();
-    ann.send(Command::Welcome {
-        link: until_knocked(&ann).0,
-    });
+    let ann = Device::with(Config { bind: vec![address], ..config(1) }).unwrap();
+    ann.send(Command::Welcome { link: until_knocked(&ann).0 });
     ben.until_up(ann.id);
 }
 
 #[test]
 fn a_newcomer_does_not_wait_for_ever() {
-    let timing = Timing {
-        knock: Duration::from_millis(300),
-        ..Timing::default()
-    };
+    let timing = Timing { knock: Duration::from_millis(300), ..Timing::default() };
     let ann = Device::with(Config { timing, ..config(1) }).unwrap();
     let ben = Device::new(2);
     knock_at(&ben, &[&ann]);
@@ -191,20 +145,12 @@ fn nothing_a_newcomer_sends_is_heard_before_he_is_welcome() {
         let connection = ben.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
         let secret = exporter(&connection, circle, INITIATOR);
-        write(
-            &mut send,
-            &newcomer_hello(&key(2), &invitation(), &secret, b"let me in"),
-        )
-        .await;
+        write(&mut send, &newcomer_hello(&key(2), &invitation(), &secret, b"let me in")).await;
         write(&mut send, b"a frame").await;
         let (link, ..) = until_knocked(&ann);
         assert!(ann.so_far().is_empty());
         let frames = connection.stats().frame_rx;
-        assert_eq!(
-            (frames.stream, frames.add_address),
-            (0, 0),
-            "he has learnt nothing yet"
-        );
+        assert_eq!((frames.stream, frames.add_address), (0, 0), "he has learnt nothing yet");
         ann.send(Command::Welcome { link });
         ann.until_up(id(2));
         assert_eq!(&*ann.until_frame(), b"a frame");
@@ -220,54 +166,32 @@ fn an_invitation_passed_on_by_a_man_in_the_middle_lets_nobody_in() {
     run(async {
         let mallory = pq_endpoint(&key(66)).await;
         let hints = vec![(id(66), mallory.bound_sockets())];
-        ben.send(Command::Knock {
-            hints,
-            knock: knock(),
-        });
+        ben.send(Command::Knock { hints, knock: knock() });
         let from_ben = mallory.accept().await.unwrap().await.unwrap();
         let (mut to_ben, mut of_ben) = from_ben.accept_bi().await.unwrap();
         let his_hello = read(&mut of_ben).await.unwrap();
 
         // He passes the hello on as it is.
-        let to_ann = mallory
-            .connect(address_of(ann.id, ann.address), b"h3")
-            .await
-            .unwrap();
+        let to_ann = mallory.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
         let (mut send, _recv) = to_ann.open_bi().await.unwrap();
         write(&mut send, &his_hello).await;
         assert_eq!(close_code(&to_ann).await, GO_AWAY);
 
         // He takes the invitation's proof out of it and says it as his own.
-        let to_ann = mallory
-            .connect(address_of(ann.id, ann.address), b"h3")
-            .await
-            .unwrap();
+        let to_ann = mallory.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
         let (mut send, _recv) = to_ann.open_bi().await.unwrap();
         let statement = &his_hello[1..his_hello.len() - 64];
-        let signature = key(66).sign(
-            "hexode hello 1 device",
-            &[&exporter(&to_ann, circle, INITIATOR), statement],
-        );
-        write(
-            &mut send,
-            &[&his_hello[..his_hello.len() - 64], &signature].concat(),
-        )
-        .await;
+        let signature =
+            key(66).sign("hexode hello 1 device", &[&exporter(&to_ann, circle, INITIATOR), statement]);
+        write(&mut send, &[&his_hello[..his_hello.len() - 64], &signature].concat()).await;
         assert_eq!(close_code(&to_ann).await, GO_AWAY);
         assert!(ann.so_far().is_empty(), "the engine has not heard of him");
 
         // Nor does Ben take Ann's hello for his: she says one to Mallory as a member would get it.
         ann.allow([&id(66)]);
-        let to_ann = mallory
-            .connect(address_of(ann.id, ann.address), b"h3")
-            .await
-            .unwrap();
+        let to_ann = mallory.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
         let (mut send, mut recv) = to_ann.open_bi().await.unwrap();
-        write(
-            &mut send,
-            &member_hello(&key(66), &exporter(&to_ann, circle, INITIATOR)),
-        )
-        .await;
+        write(&mut send, &member_hello(&key(66), &exporter(&to_ann, circle, INITIATOR))).await;
         let her_hello = read(&mut recv).await.unwrap();
         write(&mut to_ben, &her_hello).await;
         assert_eq!(close_code(&from_ben).await, GO_AWAY);

@@ -16,23 +16,12 @@ pub(crate) const RESPONDER: u8 = 2;
 
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     // A worker of its own, so that a test may wait for a device's events in between.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        tokio::time::timeout(crate::harness::LIMIT, test)
-            .await
-            .expect("in time")
-    })
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(crate::harness::LIMIT, test).await.expect("in time") })
 }
 
 pub(crate) fn provider(group: &'static dyn SupportedKxGroup) -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider {
-        kx_groups: vec![group],
-        ..aws_lc_rs::default_provider()
-    })
+    Arc::new(CryptoProvider { kx_groups: vec![group], ..aws_lc_rs::default_provider() })
 }
 
 /// An endpoint that speaks the same QUIC as a tunnel.
@@ -61,9 +50,7 @@ pub(crate) fn address_of(device: DeviceId, address: SocketAddr) -> EndpointAddr 
 pub(crate) fn exporter(connection: &Connection, circle: CircleId, role: u8) -> [u8; 32] {
     let mut secret = [0; 32];
     let context = [&circle.as_bytes()[..], &[role]].concat();
-    connection
-        .export_keying_material(&mut secret, b"hexode hello 1", &context)
-        .unwrap();
+    connection.export_keying_material(&mut secret, b"hexode hello 1", &context).unwrap();
     secret
 }
 
@@ -81,12 +68,7 @@ pub(crate) fn newcomer_hello(
     request: &[u8],
 ) -> Vec<u8> {
     let proof = invitation.sign("hexode hello 1 invitation", &[secret, &key.public(), request]);
-    let kind = (
-        1u32,
-        invitation.public(),
-        Signature(proof),
-        Blob(request.to_vec()),
-    );
+    let kind = (1u32, invitation.public(), Signature(proof), Blob(request.to_vec()));
     hello(key, secret, &wire::encode(&(77u64, 0u64, kind)))
 }
 
@@ -111,10 +93,7 @@ pub(crate) async fn read(recv: &mut RecvStream) -> Option<Vec<u8>> {
 /// Tries to get a TLS session; two seconds are plenty on the loopback interface.
 pub(crate) async fn no_session(stranger: &Endpoint, to: EndpointAddr, alpn: &[u8]) {
     let session = tokio::time::timeout(std::time::Duration::from_secs(2), stranger.connect(to, alpn)).await;
-    assert!(
-        !matches!(session, Ok(Ok(_))),
-        "a session where there must be none"
-    );
+    assert!(!matches!(session, Ok(Ok(_))), "a session where there must be none");
 }
 
 /// Waits for the close and returns the code that came with it; a text must not come.

@@ -13,10 +13,7 @@ async fn turned_away(
     say: impl FnOnce(&Connection) -> Vec<u8>,
 ) -> Connection {
     let stranger = pq_endpoint(key).await;
-    let connection = stranger
-        .connect(address_of(device.id, device.address), b"h3")
-        .await
-        .unwrap();
+    let connection = stranger.connect(address_of(device.id, device.address), b"h3").await.unwrap();
     let bytes = say(&connection);
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
     send.write_all(&bytes).await.unwrap();
@@ -24,11 +21,7 @@ async fn turned_away(
     // Not one byte came back, nor an address that iroh would offer to reach the device by.
     assert!(recv.read_chunk(1).await.is_err());
     let frames = connection.stats().frame_rx;
-    assert_eq!(
-        (frames.stream, frames.datagram, frames.add_address),
-        (0, 0, 0),
-        "{frames:?}"
-    );
+    assert_eq!((frames.stream, frames.datagram, frames.add_address), (0, 0, 0), "{frames:?}");
     connection
 }
 
@@ -43,25 +36,16 @@ fn a_stranger_is_told_the_same_whatever_he_says() {
     let (stranger, circle) = (key(3), config(1).circle);
     run(async {
         // A perfect hello of a device that the roster does not name.
-        turned_away(&ann, &stranger, |c| {
-            framed(&member_hello(&stranger, &exporter(c, circle, INITIATOR)))
-        })
-        .await;
+        turned_away(&ann, &stranger, |c| framed(&member_hello(&stranger, &exporter(c, circle, INITIATOR))))
+            .await;
         // The same of a device that it names, said by another.
-        turned_away(&ann, &stranger, |c| {
-            framed(&member_hello(&key(2), &exporter(c, circle, INITIATOR)))
-        })
-        .await;
+        turned_away(&ann, &stranger, |c| framed(&member_hello(&key(2), &exporter(c, circle, INITIATOR))))
+            .await;
         // A member's, but in another circle, in the other role, for another session.
         let elsewhere = wire::CircleId::new([8; 32]);
-        turned_away(&ann, &key(2), |c| {
-            framed(&member_hello(&key(2), &exporter(c, elsewhere, INITIATOR)))
-        })
-        .await;
-        turned_away(&ann, &key(2), |c| {
-            framed(&member_hello(&key(2), &exporter(c, circle, RESPONDER)))
-        })
-        .await;
+        turned_away(&ann, &key(2), |c| framed(&member_hello(&key(2), &exporter(c, elsewhere, INITIATOR))))
+            .await;
+        turned_away(&ann, &key(2), |c| framed(&member_hello(&key(2), &exporter(c, circle, RESPONDER)))).await;
         turned_away(&ann, &key(2), |_| framed(&member_hello(&key(2), &[5; 32]))).await;
         // What is no hello at all.
         turned_away(&ann, &stranger, |_| framed(b"GET / HTTP/1.1")).await;
@@ -75,10 +59,7 @@ fn a_stranger_is_told_the_same_whatever_he_says() {
 #[test]
 fn a_silent_stranger_is_shown_out_in_time() {
     let ann = Device::with(Config {
-        timing: Timing {
-            hello: Duration::from_millis(300),
-            ..Timing::default()
-        },
+        timing: Timing { hello: Duration::from_millis(300), ..Timing::default() },
         ..config(1)
     });
     let ann = ann.unwrap();
@@ -100,24 +81,14 @@ fn whoever_offers_less_than_the_hybrid_key_exchange_is_not_talked_to() {
         }
         // Nor if he is dialled.
         let weak = endpoint(&key(2), provider(kx_group::X25519)).await;
-        ann.send(Command::Know {
-            device: id(2),
-            addresses: weak.bound_sockets(),
-        });
+        ann.send(Command::Know { device: id(2), addresses: weak.bound_sockets() });
         weak.accept().await.unwrap().await.map(drop).unwrap_err();
         ann.until_unreachable(id(2));
         // The same member with the right key exchange is welcome: it was not for another reason.
         let strong = pq_endpoint(&key(2)).await;
-        let connection = strong
-            .connect(address_of(ann.id, ann.address), b"h3")
-            .await
-            .unwrap();
+        let connection = strong.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
-        write(
-            &mut send,
-            &member_hello(&key(2), &exporter(&connection, circle, INITIATOR)),
-        )
-        .await;
+        write(&mut send, &member_hello(&key(2), &exporter(&connection, circle, INITIATOR))).await;
         assert!(read(&mut recv).await.is_some());
     });
 }
@@ -139,18 +110,12 @@ fn the_hello_is_as_the_specification_has_it() {
         let ben = pq_endpoint(&key(2)).await;
         let connection = ben.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
-        write(
-            &mut send,
-            &member_hello(&key(2), &exporter(&connection, circle, INITIATOR)),
-        )
-        .await;
+        write(&mut send, &member_hello(&key(2), &exporter(&connection, circle, INITIATOR))).await;
         let answer = read(&mut recv).await.unwrap();
         let (statement, signature) = answer[1..].split_at(answer.len() - 65);
         let secret = exporter(&connection, circle, RESPONDER);
         let signature = wire::Signature(signature.try_into().unwrap());
-        ann.id
-            .verify("hexode hello 1 device", &[&secret, statement], &signature)
-            .unwrap();
+        ann.id.verify("hexode hello 1 device", &[&secret, statement], &signature).unwrap();
         let (_instance, serial, kind): (u64, u64, u32) = wire::decode(statement, 99).unwrap();
         assert_eq!((answer[0], serial, kind), (0, 0, 0));
         write(&mut send, b"a frame").await;
@@ -167,23 +132,12 @@ fn a_member_who_sends_what_is_no_frame_loses_his_link_and_nobody_else_does() {
     let ((ann, to_ben), (ben, _)) = linked();
     let circle = config(1).circle;
     ann.allow([&ben.id, &id(3)]);
-    for bad in [
-        vec![0xff, 0xff, 0xff, 0xff],
-        vec![0x00, 0x10, 0x00, 0x01],
-        vec![0, 0, 0, 0],
-    ] {
+    for bad in [vec![0xff, 0xff, 0xff, 0xff], vec![0x00, 0x10, 0x00, 0x01], vec![0, 0, 0, 0]] {
         run(async {
             let cara = pq_endpoint(&key(3)).await;
-            let connection = cara
-                .connect(address_of(ann.id, ann.address), b"h3")
-                .await
-                .unwrap();
+            let connection = cara.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
             let (mut send, _recv) = connection.open_bi().await.unwrap();
-            write(
-                &mut send,
-                &member_hello(&key(3), &exporter(&connection, circle, INITIATOR)),
-            )
-            .await;
+            write(&mut send, &member_hello(&key(3), &exporter(&connection, circle, INITIATOR))).await;
             send.write_all(&bad).await.unwrap();
             assert_eq!(close_code(&connection).await, 0x103);
         });
