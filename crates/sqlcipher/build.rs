@@ -11,6 +11,10 @@ fn main() {
     for (name, value) in FLAGS {
         build.define(name, *value);
     }
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        // A commit then waits for the log's bytes alone, and not for the time stamp of its file as well.
+        build.define("HAVE_FDATASYNC", "1");
+    }
     build.file(source).warnings(false).compile("hexode_sqlcipher");
 }
 
