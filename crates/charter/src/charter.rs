@@ -22,7 +22,7 @@ pub use commands::{CommandError, FoundingTerms, Keep, Newcomer, Terms};
 #[derive(Debug, Clone)]
 pub struct Charter {
     pub(crate) ledger: Ledger,
-    orphans: Orphans,
+    pub(crate) orphans: Orphans,
     /// Folded when it is first asked for after a change.
     roster: OnceLock<Roster>,
 }
@@ -41,6 +41,11 @@ impl Charter {
     /// Makes the charter of a newcomer, who knows the circle's id and no entry yet.
     pub fn awaiting(circle: CircleId) -> Self {
         Self { ledger: Ledger::new(circle), orphans: Orphans::default(), roster: OnceLock::new() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(ledger: Ledger) -> Self {
+        Self { ledger, orphans: Orphans::default(), roster: OnceLock::new() }
     }
 
     /// Makes a charter from all [`Accepted`] entries in the vault, in the order they were stored in.

@@ -1,6 +1,8 @@
 //! Scenes with whole charters, random histories, the model check, and floods.
 
 mod bounds;
+mod claims;
 mod model;
+mod properties;
 mod scenes;
 mod world;

@@ -1,0 +1,70 @@
+//! What must hold of every ledger, as the specification claims it (T1 to T9).
+
+use crate::{
+    fold::Verdicts,
+    ledger::{Admitted, Ledger},
+};
+
+/// T3: nobody but the founding device itself ends its grant.
+pub(crate) fn founder_stays(ledger: &Ledger, verdicts: &Verdicts) -> bool {
+    let founder = ledger.at(0).entry.author;
+    let ended = verdicts.ended_by(ledger, 0);
+    verdicts.is_valid(0) && ended.is_none_or(|by| ledger.at(by).entry.author == founder)
+}
+
+/// T4 and T9: a valid removal makes void all that its target did and the remover had not seen.
+pub(crate) fn removals_prevail(ledger: &Ledger, verdicts: &Verdicts) -> bool {
+    ledger.entries().iter().enumerate().all(|(at, entry)| {
+        let mut removals = ledger.at(entry.cite).struck_by.iter().filter(|&&by| verdicts.is_valid(by));
+        let lost = removals.any(|&by| !ledger.at(by).kept.contains(at));
+        at == 0 || !lost || !verdicts.is_valid(at)
+    })
+}
+
+/// T5: of no two removals each makes the other void.
+pub(crate) fn removals_are_one_way(ledger: &Ledger) -> bool {
+    let voids = |by: usize, entry: usize| {
+        let cited = ledger.at(ledger.at(entry).cite);
+        cited.struck_by.contains(&by) && !ledger.at(by).kept.contains(entry)
+    };
+    let last = ledger.entries().len();
+    !(0..last).any(|x| (0..x).any(|y| voids(x, y) && voids(y, x)))
+}
+
+/// T7: a grant is strictly junior to those of all who issued it.
+pub(crate) fn grants_are_junior(ledger: &Ledger) -> bool {
+    ledger.entries().iter().skip(1).all(|issuer| {
+        let inviter = issuer.invitation.map_or(issuer.level, |at| ledger.at(at).level);
+        issuer
+            .grant
+            .is_none_or(|grant| issuer.level.is_senior_to(grant.level) && inviter.is_senior_to(grant.level))
+    })
+}
+
+/// One ledger, and the same with one entry more.
+pub(crate) struct Growth<'a> {
+    pub(crate) before: (&'a Ledger, &'a Verdicts),
+    pub(crate) after: (&'a Ledger, &'a Verdicts),
+    pub(crate) new: &'a Admitted,
+}
+
+impl Growth<'_> {
+    /// T6: nothing that a remover had seen comes to be void by the removal. (It may even come to count, if what
+    /// made it void was not seen.)
+    pub(crate) fn spares_what_was_seen(&self) -> bool {
+        self.all(|index, _, was, is| is || !was || !self.new.kept.contains(index))
+    }
+
+    /// T8: nothing changes at an earlier place than the new entry's.
+    pub(crate) fn spares_earlier_places(&self) -> bool {
+        self.all(|_, entry, was, is| was == is || entry.place > self.new.place)
+    }
+
+    fn all(&self, holds: impl Fn(usize, &Admitted, bool, bool) -> bool) -> bool {
+        let ((before, verdicts_before), (after, verdicts)) = (self.before, self.after);
+        after.entries().iter().enumerate().all(|(index, entry)| {
+            let was = before.index(&entry.id).map(|was| verdicts_before.is_valid(was));
+            was.is_none_or(|was| holds(index, entry, was, verdicts.is_valid(index)))
+        })
+    }
+}
