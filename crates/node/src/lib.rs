@@ -15,10 +15,12 @@ pub mod api;
 pub mod engine;
 mod error;
 mod node;
+mod pump;
 mod selfcheck;
 mod shell;
 mod words;
 
 pub use engine::Setup;
 pub use node::Node;
+pub use pump::Pump;
 pub use words::words;

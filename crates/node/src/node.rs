@@ -18,6 +18,10 @@ pub struct Node {
 }
 
 impl Node {
+    pub(crate) fn new(shell: Shell) -> Self {
+        Self { shell }
+    }
+
     /// Starts a node, locked. Its tunnels run on the current tokio runtime.
     pub fn start(setup: Setup) -> Result<Self, ApiError> {
         let failed = |error| ApiError::new(ErrorKind::Internal, format!("the engine did not start: {error}"));

@@ -41,7 +41,7 @@ pub(crate) enum Order {
 /// The engine's thread, seen from outside.
 #[derive(Debug, Clone)]
 pub(crate) struct Shell {
-    orders: Sender<Order>,
+    pub(crate) orders: Sender<Order>,
     pub(crate) events: broadcast::Sender<api::Event>,
 }
 
@@ -243,4 +243,4 @@ const TURN_INPUTS: usize = 512;
 /// How many bytes of frames share one turn at most.
 const TURN_BYTES: usize = 1 << 20;
 /// How many events a listener may lag behind.
-const EVENTS: usize = 1024;
+pub(crate) const EVENTS: usize = 1024;

@@ -1,0 +1,63 @@
+//! Stands in for the shell where time and links are virtual: `testnet` drives engines through it.
+
+use crossbeam_channel::{Receiver, unbounded};
+use tokio::sync::broadcast;
+
+use crate::{
+    Node, api,
+    engine::{Effect, Engine, Input, Time},
+    shell::{EVENTS, Order, Shell},
+};
+
+/// The other end of a [`Node`] without a thread: its orders wait until somebody runs them.
+#[derive(Debug)]
+pub struct Pump {
+    orders: Receiver<Order>,
+    events: broadcast::Sender<api::Event>,
+}
+
+impl Pump {
+    /// Makes a node whose orders this pump runs.
+    pub fn new() -> (Node, Self) {
+        let (orders, queue) = unbounded();
+        let (events, _) = broadcast::channel(EVENTS);
+        let node = Node::new(Shell { orders, events: events.clone() });
+        (node, Self { orders: queue, events })
+    }
+
+    /// Runs what has been ordered, then one turn over `inputs`; returns what is to be done, events apart, which
+    /// are published here.
+    pub fn run(&self, engine: &mut Engine, inputs: Vec<Input>, time: Time) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut batch = inputs;
+        for order in self.orders.try_iter() {
+            match order {
+                Order::Input(input) => batch.push(input),
+                Order::Open { passphrase, create, answer } => {
+                    let opened = if create {
+                        engine.create(&passphrase, time)
+                    } else {
+                        engine.unlock(&passphrase, time)
+                    };
+                    let _ = answer.send(opened.map(|opened| effects.extend(opened)));
+                }
+                Order::Lock(done) | Order::Stop(done) => {
+                    effects.extend(engine.lock());
+                    let _ = done.send(());
+                }
+                Order::Look(look) => look(engine),
+                Order::Started(..) => {}
+            }
+        }
+        effects.extend(engine.turn(batch, time, true));
+        effects.retain(|effect| match effect {
+            Effect::Publish(event) => {
+                // An error says only that nobody listens.
+                let _ = self.events.send(event.clone());
+                false
+            }
+            _ => true,
+        });
+        effects
+    }
+}

@@ -1,0 +1,333 @@
+//! Virtual tunnels: what the crate `tunnel` does for an engine, with links instead of sockets.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tunnel::{Command, DownReason, Event, Knock, LinkId, Received, RefuseReason, Snapshot};
+use wire::{CircleId, DeviceId};
+
+use crate::{Person, Seeded};
+
+/// How a pair of people is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weather {
+    /// How long a frame takes.
+    pub latency: Duration,
+    /// In how many of a hundred frames a packet is lost, and the frame comes a round trip and a bit later.
+    pub loss: u64,
+    /// Whether anything passes at all.
+    pub up: bool,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self { latency: Duration::from_millis(20), loss: 0, up: true }
+    }
+}
+
+/// One end of a circle's tunnel.
+#[derive(Debug, Default)]
+struct End {
+    address: Option<SocketAddr>,
+    allow: BTreeSet<DeviceId>,
+    known: BTreeMap<DeviceId, Vec<SocketAddr>>,
+    links: BTreeMap<DeviceId, LinkId>,
+    knock: Option<(Vec<(DeviceId, Vec<SocketAddr>)>, Knock)>,
+}
+
+/// Who holds an end: a person's device in a circle.
+type EndKey = (Person, CircleId);
+
+/// A newcomer who waits at a door.
+#[derive(Debug)]
+struct Waiting {
+    newcomer: EndKey,
+    newcomer_device: DeviceId,
+    host: EndKey,
+    host_device: DeviceId,
+}
+
+/// All virtual tunnels, and the events that are on their way to engines.
+#[derive(Debug)]
+pub(crate) struct Network {
+    rng: Seeded,
+    next: u64,
+    ends: BTreeMap<EndKey, End>,
+    devices: BTreeMap<DeviceId, EndKey>,
+    addresses: BTreeMap<SocketAddr, DeviceId>,
+    weather: BTreeMap<(Person, Person), Weather>,
+    waiting: BTreeMap<LinkId, Waiting>,
+    /// By time and then by order of sending.
+    due: BTreeMap<(Duration, u64), (EndKey, Event)>,
+    /// The last arrival on each direction of a link: a link keeps order.
+    last: BTreeMap<(LinkId, DeviceId), Duration>,
+}
+
+impl Network {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            rng: Seeded::new(seed ^ 0x6e65_7477_6f72_6b00),
+            next: 1,
+            ends: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            weather: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            due: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// Sets how two people are connected from now on.
+    pub(crate) fn set_weather(&mut self, a: Person, b: Person, weather: Weather, now: Duration) {
+        self.weather.insert((a.min(b), a.max(b)), weather);
+        if weather.up {
+            self.connect_all(now);
+        } else {
+            self.break_links(now, |x, y| (x == a && y == b) || (x == b && y == a));
+        }
+    }
+
+    pub(crate) fn weather(&self, a: Person, b: Person) -> Weather {
+        self.weather.get(&(a.min(b), a.max(b))).copied().unwrap_or_default()
+    }
+
+    /// Takes a device off the network without a word, as when its process is killed.
+    pub(crate) fn vanish(&mut self, person: Person, now: Duration) {
+        self.break_links(now, |x, y| x == person || y == person);
+        let gone: Vec<_> = self.ends.keys().filter(|(who, _)| *who == person).copied().collect();
+        for key in gone {
+            self.ends.remove(&key);
+        }
+        self.due.retain(|_, ((who, _), _)| *who != person);
+    }
+
+    pub(crate) fn start(&mut self, person: Person, config: &tunnel::Config, now: Duration) {
+        let key = (person, config.circle);
+        let device = DeviceId::new(config.key.public());
+        // One address a device for its whole life, as with a port that is kept.
+        let address = self.addresses.iter().find(|(_, of)| **of == device).map(|(address, _)| *address);
+        let address = address.unwrap_or_else(|| {
+            let port = u16::try_from(4000 + self.addresses.len()).unwrap_or(u16::MAX);
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+        });
+        self.addresses.insert(address, device);
+        self.devices.insert(device, key);
+        self.ends.insert(key, End { address: Some(address), ..End::default() });
+        self.post(key, Event::Bound { addresses: vec![address] }, now);
+    }
+
+    pub(crate) fn command(&mut self, key: EndKey, me: DeviceId, command: Command, now: Duration) {
+        let Some(end) = self.ends.get_mut(&key) else { return };
+        match command {
+            Command::Allow(allow) => {
+                let barred: Vec<_> =
+                    end.links.keys().filter(|device| !allow.contains(device)).copied().collect();
+                end.allow = allow;
+                for device in barred {
+                    self.unlink(me, device, DownReason::NotAllowed, DownReason::Refused, now);
+                }
+                self.connect_all(now);
+            }
+            Command::Know { device, addresses } => {
+                end.known.entry(device).or_default().extend(addresses);
+                self.connect_all(now);
+            }
+            Command::Send { device, link, frame } => {
+                if end.links.get(&device) == Some(&link) {
+                    let to = self.devices.get(&device).copied();
+                    if let Some(to) = to {
+                        let at = self.arrival(key.0, to.0, link, device, now);
+                        let bytes = Received::detached(frame);
+                        self.post(to, Event::Frame { device: me, link, bytes }, at);
+                    }
+                }
+            }
+            Command::Close { device, .. } => {
+                self.unlink(me, device, DownReason::ByEngine, DownReason::Closed, now);
+                // The real tunnel dials again after a pause.
+                self.connect_all(now + RETRY);
+            }
+            Command::Knock { hints, knock } => {
+                end.knock = (!hints.is_empty()).then_some((hints, knock));
+                self.connect_all(now);
+            }
+            Command::Welcome { link } => self.welcome(link, now),
+            Command::Refuse { link, reason } => self.refuse(link, reason, now),
+            Command::Snapshot(answer) => drop(answer.send(Snapshot::default())),
+            Command::Shutdown => {
+                let linked: Vec<_> = end.links.keys().copied().collect();
+                for device in linked {
+                    self.unlink(me, device, DownReason::Shutdown, DownReason::Closed, now);
+                }
+                self.ends.remove(&key);
+            }
+            Command::LanSecrets(_) | Command::NetworkChanged => {}
+        }
+    }
+
+    /// Returns when the next event is due.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes the next event that is due by `now`.
+    pub(crate) fn take(&mut self, now: Duration) -> Option<(EndKey, Event)> {
+        let entry = self.due.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
+    }
+
+    fn post(&mut self, to: EndKey, event: Event, at: Duration) {
+        self.next += 1;
+        self.due.insert((at, self.next), (to, event));
+    }
+
+    /// Says when a frame sent now arrives: later than all sent before it on the same link.
+    fn arrival(
+        &mut self,
+        from: Person,
+        to: Person,
+        link: LinkId,
+        device: DeviceId,
+        now: Duration,
+    ) -> Duration {
+        let weather = self.weather(from, to);
+        let jitter = Duration::from_micros(self.rng.below(1000));
+        let mut at = now + weather.latency + jitter;
+        if self.rng.below(100) < weather.loss {
+            at += 3 * weather.latency + Duration::from_millis(25);
+        }
+        let last = self.last.entry((link, device)).or_default();
+        *last = at.max(*last);
+        *last
+    }
+
+    /// Dials whoever can be dialled: allowed at both ends, an address known at one, the weather fair.
+    fn connect_all(&mut self, now: Duration) {
+        let devices: Vec<_> = self.devices.iter().map(|(device, key)| (*device, *key)).collect();
+        for (a, a_key) in &devices {
+            for (b, b_key) in &devices {
+                if a < b && a_key.1 == b_key.1 && self.weather(a_key.0, b_key.0).up {
+                    self.connect((*a, *a_key), (*b, *b_key), now);
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, (a, a_key): (DeviceId, EndKey), (b, b_key): (DeviceId, EndKey), now: Duration) {
+        let (Some(one), Some(other)) = (self.ends.get(&a_key), self.ends.get(&b_key)) else { return };
+        if one.links.contains_key(&b) {
+            return;
+        }
+        let reaches = |end: &End, device: DeviceId, of: &End| {
+            let known = end.known.get(&device);
+            known.is_some_and(|known| known.iter().any(|address| Some(*address) == of.address))
+        };
+        if one.allow.contains(&b) && other.allow.contains(&a) {
+            if reaches(one, b, other) || reaches(other, a, one) {
+                self.link(a_key, a, b_key, b, now);
+            }
+        } else if one.knock.is_some() {
+            self.try_knock(a_key, a, b_key, b, now);
+        } else if other.knock.is_some() {
+            self.try_knock(b_key, b, a_key, a, now);
+        }
+    }
+
+    fn try_knock(&mut self, from: EndKey, me: DeviceId, to: EndKey, host: DeviceId, now: Duration) {
+        let Some((hints, knock)) = self.ends.get(&from).and_then(|end| end.knock.clone()) else { return };
+        let address = self.ends.get(&to).and_then(|end| end.address);
+        let hinted = hints
+            .iter()
+            .any(|(device, known)| *device == host && known.iter().any(|known| Some(*known) == address));
+        if !hinted || self.waiting.values().any(|waiting| waiting.newcomer == from) {
+            return;
+        }
+        self.next += 1;
+        let link = LinkId::new(self.next);
+        self.waiting
+            .insert(link, Waiting { newcomer: from, newcomer_device: me, host: to, host_device: host });
+        let at = now + 2 * self.weather(from.0, to.0).latency;
+        let invitation = knock.invitation.public();
+        self.post(to, Event::Knocked { link, device: me, invitation, request: knock.request }, at);
+    }
+
+    fn welcome(&mut self, link: LinkId, now: Duration) {
+        let Some(waiting) = self.waiting.remove(&link) else { return };
+        if let Some(end) = self.ends.get_mut(&waiting.newcomer) {
+            end.knock = None;
+            self.link(waiting.newcomer, waiting.newcomer_device, waiting.host, waiting.host_device, now);
+        }
+    }
+
+    fn refuse(&mut self, link: LinkId, reason: RefuseReason, now: Duration) {
+        let Some(waiting) = self.waiting.remove(&link) else { return };
+        if let Some(end) = self.ends.get_mut(&waiting.newcomer) {
+            end.knock = None;
+            let at = now + self.weather(waiting.newcomer.0, waiting.host.0).latency;
+            self.post(waiting.newcomer, Event::Refused { reason }, at);
+        }
+    }
+
+    fn link(&mut self, a_key: EndKey, a: DeviceId, b_key: EndKey, b: DeviceId, now: Duration) {
+        self.next += 1;
+        let link = LinkId::new(self.next);
+        let at = now + 2 * self.weather(a_key.0, b_key.0).latency;
+        for (key, other) in [(a_key, b), (b_key, a)] {
+            let Some(end) = self.ends.get_mut(&key) else { return };
+            end.links.insert(other, link);
+        }
+        for (key, other, initiated) in [(a_key, b, true), (b_key, a, false)] {
+            let remote = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
+            self.last.insert((link, other), at);
+            self.post(key, Event::Up { device: other, link, initiated, remote }, at);
+        }
+    }
+
+    fn break_links(&mut self, now: Duration, hit: impl Fn(Person, Person) -> bool) {
+        let mut pairs = Vec::new();
+        for ((person, circle), end) in &self.ends {
+            for device in end.links.keys() {
+                let other = self.devices.get(device);
+                if other.is_some_and(|(other, of)| of == circle && hit(*person, *other)) {
+                    pairs.push(((*person, *circle), *device));
+                }
+            }
+        }
+        for (key, device) in pairs {
+            let me = self.devices.iter().find(|(_, of)| **of == key).map(|(device, _)| *device);
+            if let Some(me) = me {
+                self.unlink(me, device, DownReason::Lost, DownReason::Lost, now);
+            }
+        }
+        let devices = &self.devices;
+        self.waiting.retain(|_, waiting| {
+            !hit(waiting.newcomer.0, waiting.host.0) && devices.contains_key(&waiting.host_device)
+        });
+    }
+
+    /// Takes a link down at both ends; what was under way on it is gone.
+    fn unlink(&mut self, a: DeviceId, b: DeviceId, at_a: DownReason, at_b: DownReason, now: Duration) {
+        for (me, other, reason) in [(a, b, at_a), (b, a, at_b)] {
+            let Some(key) = self.devices.get(&me).copied() else { continue };
+            let Some(link) = self.ends.get_mut(&key).and_then(|end| end.links.remove(&other)) else {
+                continue;
+            };
+            self.due.retain(|_, (to, event)| {
+                *to != key || !matches!(event, Event::Frame { link: of, .. } if *of == link)
+            });
+            // A link that was about to come up comes up and goes down: the order of events is kept.
+            let up = self.due.iter().filter(|(_, (to, event))| {
+                *to == key && matches!(event, Event::Up { link: of, .. } if *of == link)
+            });
+            let at = up.map(|((at, _), _)| *at).max().unwrap_or(now).max(now);
+            self.post(key, Event::Down { device: other, link, reason }, at);
+        }
+    }
+}
+
+/// How long a link that an engine closed stays down.
+const RETRY: Duration = Duration::from_millis(250);

@@ -1,0 +1,343 @@
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use node::{
+    Node, Pump, Setup, api,
+    engine::{Effect, Engine, Input, Time},
+};
+use tempfile::TempDir;
+use vault::{Durability, Kdf, Options};
+use wire::{CircleId, DeviceId};
+
+use crate::{Seeded, Weather, network::Network};
+
+/// A person with one device, by the order of appearance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Person(pub usize);
+
+/// Some people's devices, the links between them, and their time.
+#[derive(Debug)]
+pub struct World {
+    now: Duration,
+    seed: u64,
+    network: Network,
+    people: Vec<Device>,
+}
+
+#[derive(Debug)]
+struct Device {
+    name: String,
+    home: TempDir,
+    node: Node,
+    pump: Pump,
+    /// Absent while the device is off.
+    engine: Option<Engine>,
+    /// By how much its clock is ahead or behind, in milliseconds.
+    skew_ms: i64,
+    /// Its id in each circle.
+    ids: BTreeMap<CircleId, DeviceId>,
+    lives: u64,
+}
+
+impl World {
+    /// Makes an empty world; the same seed gives the same course of things.
+    pub fn new(seed: u64) -> Self {
+        Self { now: Duration::from_secs(1), seed, network: Network::new(seed), people: Vec::new() }
+    }
+
+    /// Adds a person with a device that has an empty vault.
+    pub fn person(&mut self, name: &str) -> Person {
+        let home = TempDir::new().expect("a folder for the vault");
+        let (node, pump) = Pump::new();
+        let person = Person(self.people.len());
+        let device = Device {
+            name: name.to_owned(),
+            home,
+            node,
+            pump,
+            engine: None,
+            skew_ms: 0,
+            ids: BTreeMap::new(),
+            lives: 0,
+        };
+        self.people.push(device);
+        self.boot(person);
+        self.ask(person, |node| async move { node.create(PASSPHRASE.into()).await }).expect("a new vault");
+        person
+    }
+
+    /// Makes people who are all in one circle, the first its founder, and lets them meet.
+    pub fn circle<const N: usize>(&mut self, names: [&str; N]) -> [Person; N] {
+        let people = names.map(|name| self.person(name));
+        let mut others = people.iter().copied();
+        if let Some(founder) = others.next() {
+            self.found(founder, "Circle");
+            self.settle();
+            for other in others {
+                let link = self.invite(founder, api::Role::Member);
+                self.join(other, &link);
+                self.settle();
+            }
+        }
+        people
+    }
+
+    /// Founds a circle.
+    pub fn found(&mut self, person: Person, name: &str) -> CircleId {
+        let request = api::Found { name: name.into(), member: self.name(person), device: "laptop".into() };
+        self.ask(person, |node| async move { node.found(request).await }).expect("founded").id
+    }
+
+    /// Issues an invitation that holds for a day, and returns its link.
+    pub fn invite(&mut self, person: Person, role: api::Role) -> String {
+        let circle = self.first_circle(person);
+        let request = api::Invite { role, valid_s: 86_400, own_device: false };
+        let invitation = self.ask(person, |node| async move { node.invite(circle, request).await });
+        invitation.expect("an invitation").link.expect("its link")
+    }
+
+    /// Begins to join by a link.
+    pub fn join(&mut self, person: Person, link: &str) {
+        let request =
+            api::Join { invitation: link.into(), member: self.name(person), device: "phone".into() };
+        self.ask(person, |node| async move { node.join(request).await }).expect("a valid link");
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, person: Person, to: &str, text: &str) {
+        self.try_send(person, to, text).expect("sent");
+    }
+
+    /// Sends a message if that is possible.
+    pub fn try_send(&mut self, person: Person, to: &str, text: &str) -> Result<api::Message, api::ApiError> {
+        let circle = self.first_circle(person);
+        let request = api::Send { to: to.into(), text: text.into() };
+        self.ask(person, |node| async move { node.send(circle, request).await })
+    }
+
+    /// Removes a member by name.
+    pub fn remove(&mut self, by: Person, who: Person) -> Result<(), api::ApiError> {
+        let circle = self.first_circle(by);
+        let name = self.name(who);
+        self.ask(by, |node| async move {
+            let members = node.members(circle).await?;
+            let member = members.into_iter().find(|member| member.name == name).expect("a member").id;
+            node.remove_member(circle, member).await
+        })
+    }
+
+    /// Returns the circle a person is in, or founded, first.
+    pub fn first_circle(&mut self, person: Person) -> CircleId {
+        let circles = self.ask(person, |node| async move { node.circles().await }).expect("unlocked");
+        circles.first().expect("a circle").id
+    }
+
+    /// Describes a person's circle as his device sees it.
+    pub fn view(&mut self, person: Person) -> api::Circle {
+        let circle = self.first_circle(person);
+        self.ask(person, |node| async move { node.circle(circle).await }).expect("a circle")
+    }
+
+    /// Returns a conversation as a person's device shows it, a line a message.
+    pub fn screen(&mut self, person: Person, conversation: &str) -> String {
+        let mut screen = String::new();
+        for message in self.messages(person, conversation) {
+            let text = message.text.unwrap_or_else(|| "(erased)".into());
+            writeln!(screen, "{}: {text}", message.member_name).expect("a string takes all");
+        }
+        screen
+    }
+
+    /// Returns all messages of a conversation, in the order of the screen.
+    pub fn messages(&mut self, person: Person, conversation: &str) -> Vec<api::Message> {
+        let circle = self.first_circle(person);
+        let to = conversation.to_owned();
+        self.ask(person, |node| async move {
+            let conversation = node.conversation(circle, to).await?.id;
+            let mut all = Vec::new();
+            let mut before = None;
+            loop {
+                let query = api::PageQuery { before, limit: Some(1000) };
+                let page = node.page(circle, conversation, query).await?;
+                before = page.messages.first().map(|message| message.id);
+                all.splice(0..0, page.messages);
+                if !page.more {
+                    return Ok::<_, api::ApiError>(all);
+                }
+            }
+        })
+        .expect("a conversation")
+    }
+
+    /// Asks a person's node something, through the API that every front end uses.
+    pub fn ask<T, F: Future<Output = T>>(&mut self, person: Person, request: impl FnOnce(Node) -> F) -> T {
+        let node = self.device(person).node.clone();
+        let mut answer = pin!(request(node));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..10_000 {
+            if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
+                return answer;
+            }
+            self.run_engine(person, Vec::new());
+        }
+        panic!("{} does not answer; is the device on?", self.name(person));
+    }
+
+    /// Kills a device: whatever is not committed is gone, nobody is told.
+    pub fn kill(&mut self, person: Person) {
+        self.device_mut(person).engine = None;
+        self.network.vanish(person, self.now);
+    }
+
+    /// Kills a device in the middle of a turn: what came to it now is committed, yet nothing of it sent.
+    pub fn kill_after_commit(&mut self, person: Person) {
+        let time = self.time(person);
+        let device = self.device_mut(person);
+        if let Some(mut engine) = device.engine.take() {
+            drop(device.pump.run(&mut engine, Vec::new(), time));
+        }
+        self.network.vanish(person, self.now);
+    }
+
+    /// Tells whether a device is on.
+    pub fn is_on(&self, person: Person) -> bool {
+        self.device(person).engine.is_some()
+    }
+
+    /// Switches a device on again and unlocks it.
+    pub fn restart(&mut self, person: Person) {
+        self.boot(person);
+        self.ask(person, |node| async move { node.unlock(PASSPHRASE.into()).await }).expect("unlocked");
+    }
+
+    /// Sets how two people are connected.
+    pub fn weather(&mut self, a: Person, b: Person, weather: Weather) {
+        self.network.set_weather(a, b, weather, self.now);
+    }
+
+    /// Cuts the line between two people.
+    pub fn cut(&mut self, a: Person, b: Person) {
+        let weather = self.network.weather(a, b);
+        self.weather(a, b, Weather { up: false, ..weather });
+    }
+
+    /// Mends the line between two people.
+    pub fn mend(&mut self, a: Person, b: Person) {
+        let weather = self.network.weather(a, b);
+        self.weather(a, b, Weather { up: true, ..weather });
+    }
+
+    /// Puts a person's clock ahead or behind.
+    pub fn skew(&mut self, person: Person, skew_ms: i64) {
+        self.device_mut(person).skew_ms = skew_ms;
+    }
+
+    /// Lets things take their course until nothing more happens.
+    pub fn settle(&mut self) {
+        for _ in 0..1_000_000 {
+            let deadlines = self.people.iter().filter_map(|device| device.engine.as_ref()?.deadline());
+            let Some(next) = deadlines.chain(self.network.next_due()).min() else { return };
+            self.step(next);
+        }
+        panic!("the world does not come to rest");
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let deadlines = self.people.iter().filter_map(|device| device.engine.as_ref()?.deadline());
+            match deadlines.chain(self.network.next_due()).min() {
+                Some(next) if next <= end => self.step(next),
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    fn step(&mut self, at: Duration) {
+        self.now = self.now.max(at);
+        let mut inputs: BTreeMap<Person, Vec<Input>> = BTreeMap::new();
+        while let Some(((person, circle), event)) = self.network.take(self.now) {
+            inputs.entry(person).or_default().push(Input::Tunnel(circle, event));
+        }
+        for (at, device) in self.people.iter().enumerate() {
+            let due = device.engine.as_ref().and_then(Engine::deadline);
+            if due.is_some_and(|due| due <= self.now) {
+                inputs.entry(Person(at)).or_default();
+            }
+        }
+        for (person, inputs) in inputs {
+            self.run_engine(person, inputs);
+        }
+    }
+
+    fn run_engine(&mut self, person: Person, inputs: Vec<Input>) {
+        let time = self.time(person);
+        let device = self.device_mut(person);
+        let Some(engine) = &mut device.engine else { return };
+        let effects = device.pump.run(engine, inputs, time);
+        for effect in effects {
+            match effect {
+                Effect::Start(config) => {
+                    let id = DeviceId::new(config.key.public());
+                    self.device_mut(person).ids.insert(config.circle, id);
+                    self.network.start(person, &config, self.now);
+                }
+                Effect::Tunnel(circle, command) => {
+                    if let Some(me) = self.device(person).ids.get(&circle).copied() {
+                        self.network.command((person, circle), me, command, self.now);
+                    }
+                }
+                Effect::Publish(_) => {}
+            }
+        }
+    }
+
+    fn boot(&mut self, person: Person) {
+        let time = self.time(person);
+        let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(person.0 as u64 * 101);
+        let device = self.device_mut(person);
+        device.lives += 1;
+        let setup = Setup {
+            home: device.home.path().to_owned(),
+            bind: Vec::new(),
+            lan: false,
+            vault: Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) },
+        };
+        let entropy = Seeded::new(seed.wrapping_add(device.lives));
+        device.engine = Some(Engine::new(setup, Box::new(entropy), time));
+    }
+
+    fn time(&self, person: Person) -> Time {
+        let millis = u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX);
+        Time {
+            since_start: self.now,
+            wall_ms: (EPOCH_MS + millis).saturating_add_signed(self.device(person).skew_ms),
+        }
+    }
+
+    /// Returns a person's name.
+    pub fn name(&self, person: Person) -> String {
+        self.device(person).name.clone()
+    }
+
+    fn device(&self, person: Person) -> &Device {
+        self.people.get(person.0).expect("a person of this world")
+    }
+
+    fn device_mut(&mut self, person: Person) -> &mut Device {
+        self.people.get_mut(person.0).expect("a person of this world")
+    }
+}
+
+/// Where the virtual clock starts: the fourteenth of November 2023.
+const EPOCH_MS: u64 = 1_700_000_000_000;
+const PASSPHRASE: &str = "a passphrase for tests only";
+const CHEAP: Kdf = Kdf::Argon2id { memory_kib: 8, passes: 1, lanes: 1 };
