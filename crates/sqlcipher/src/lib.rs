@@ -14,6 +14,8 @@
 
 mod key;
 mod provider;
+#[cfg(test)]
+mod tests;
 
 pub use key::{system_error, unlock};
 pub use rusqlite;

@@ -1,19 +1,20 @@
 use std::io;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// Keeps keys out of core dumps, and other programs of the same person out of this process's memory.
+/// Keeps keys out of core dumps and, on Linux, other programs of the same person out of this process's memory.
 ///
 /// For the binary to call once, first of all.
 pub fn harden_process() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use rustix::process::{dumpable_behavior, getrlimit};
+    use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
 
     use super::*;
 

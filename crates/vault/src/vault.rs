@@ -1,4 +1,4 @@
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, fs::OpenOptions, path::Path};
 
 use crypto::OsEntropy;
 use sqlcipher::rusqlite::{Connection, OpenFlags, Result as SqlResult};
@@ -190,13 +190,9 @@ fn read_header(files: &Files) -> Result<Header, OpenError> {
 
 fn connect(path: &Path, master: &MasterKey, durability: Durability) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| match error {
-        // There is no connection to ask for the system's reason.
-        sqlcipher::rusqlite::Error::SqliteFailure(..) => {
-            StoreError::Io(std::io::ErrorKind::PermissionDenied.into())
-        }
-        other => StoreError::Database(other),
-    })?;
+    // SQLite says only that it can't; the system says why.
+    OpenOptions::new().read(true).write(true).open(path).map_err(StoreError::Io)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(StoreError::Database)?;
     configure(&connection, master, durability).map_err(|error| StoreError::new(&connection, error))?;
     Ok(connection)
 }

@@ -147,3 +147,9 @@ fn resident_kib() -> u64 {
     let pages = fs::read_to_string("/proc/self/statm").unwrap();
     pages.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4
 }
+
+#[test]
+fn a_vault_may_move_to_another_thread() {
+    fn moves<T: Send>() {}
+    moves::<Vault>();
+}

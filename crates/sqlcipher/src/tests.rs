@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use hexode_sqlcipher::{rusqlite::Connection, unlock};
+use rusqlite::Connection;
+
+use crate::unlock;
 
 fn open(path: &Path, key: &[u8; 32]) -> Connection {
     let connection = Connection::open(path).unwrap();
