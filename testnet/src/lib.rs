@@ -6,7 +6,7 @@
 //! all once a link is down. What iroh itself does under loss is tested in the crate `tunnel`, on real sockets.
 //!
 //! ```
-//! # use testnet::World;
+//! # use hexode_testnet::World;
 //! let mut world = World::new(1);
 //! let [ann, ben] = world.circle(["Ann", "Ben"]);
 //! world.send(ann, "Ben", "Hello Ben");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use node::api;
-use testnet::{Weather, World};
+use hexode_testnet::{Weather, World};
 
 #[test]
 fn a_message_goes_from_one_to_the_other_and_its_state_is_told() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use testnet::{Person, Weather, World};
+use hexode_testnet::{Person, Weather, World};
 use wire::MessageId;
 
 const NAMES: [&str; 4] = ["Ann", "Ben", "Cara", "Dave"];

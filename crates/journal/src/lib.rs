@@ -14,6 +14,7 @@
 //! ```
 //! # use std::collections::BTreeMap;
 //! # use crypto::{OsEntropy, SigningKey};
+//! # use hexode_journal as journal;
 //! # use journal::{Content, Descriptor, Journal, Membership, Standing, seal_runs};
 //! # use wire::{CircleId, DeviceId, MemberId};
 //! struct Both(BTreeMap<DeviceId, MemberId>);
