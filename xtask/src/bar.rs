@@ -1,11 +1,25 @@
-mod fresh_clone;
+pub(crate) mod fold;
+pub(crate) mod measured;
+mod readme;
+mod strangers;
 
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 
 /// Every bar; adding one is a file in `bar/` and a line here.
-const BARS: &[Bar] = &[fresh_clone::BAR];
+const BARS: &[Bar] = &[
+    readme::BAR,
+    measured::ROUND_TRIP,
+    measured::THROUGHPUT,
+    measured::CATCH_UP,
+    measured::KILL,
+    measured::IDLE,
+    measured::CANARY,
+    strangers::BAR,
+    measured::CAPTURE,
+    fold::BAR,
+];
 
 /// One promise that has a figure.
 pub(crate) struct Bar {

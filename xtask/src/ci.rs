@@ -2,6 +2,8 @@ mod binary;
 mod habits;
 mod tools;
 
+pub(crate) use tools::is_root;
+
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail, ensure};
@@ -92,7 +94,7 @@ const STEPS: &[Step] = &[
         what: "tests in network namespaces of their own; needs root",
         remedy: "as root: cargo nextest run --release --workspace --profile netns NAME",
         run: || {
-            ensure!(tools::is_root(), "network namespaces need root; `--skip netns` leaves this to CI");
+            ensure!(is_root(), "network namespaces need root; `--skip netns` leaves this to CI");
             let mut tests =
                 cargo("nextest run --locked --release --workspace --profile netns --no-fail-fast");
             shell::run(tests.env("INSTA_UPDATE", "no"))

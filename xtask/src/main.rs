@@ -1,4 +1,4 @@
-//! Runs the workspace's gate and measures its bars: `cargo xtask ci`, `cargo xtask bar NAME`.
+//! Runs the workspace's gate and measures its bars: `cargo xtask ci`, `cargo xtask bar NAME`, `cargo xtask bench`.
 //!
 //! It drives built programs as a person would and links no room, so that it builds in seconds and measures
 //! what is shipped.
@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on its standard output")]
 
 mod bar;
+mod bench;
 mod ci;
 mod shell;
 
@@ -27,12 +28,15 @@ enum Command {
     Ci(ci::Args),
     /// Measures one promise that has a figure; exits 0 only if the bar holds.
     Bar(bar::Args),
+    /// Measures everything that has a figure and prints one table, each figure beside a bare iroh endpoint's.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Ci(args) => ci::run(&args),
         Command::Bar(args) => bar::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     result.unwrap_or_else(|error| {
         println!("\nError: {error:#}");

@@ -1,7 +1,7 @@
 use std::{
     env,
     ffi::OsStr,
-    io,
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
@@ -69,11 +69,33 @@ pub(crate) fn metadata() -> Result<serde_json::Value> {
 /// Builds the release binary `hexode` and returns its path.
 pub(crate) fn hexode() -> Result<PathBuf> {
     run(&mut cargo("build --release"))?;
+    Ok(target()?.join("release/hexode"))
+}
+
+/// Returns the folder that holds what is built.
+pub(crate) fn target() -> Result<PathBuf> {
     let metadata = metadata()?;
     let Some(target) = metadata.get("target_directory").and_then(|folder| folder.as_str()) else {
         bail!("cargo metadata names no target folder");
     };
-    Ok(Path::new(target).join("release/hexode"))
+    Ok(PathBuf::from(target))
+}
+
+/// Runs a command, whether it succeeds or not, and returns what it wrote on its standard error, which is shown too.
+pub(crate) fn listen(command: &mut Command) -> Result<String> {
+    println!("$ {}", line(command));
+    let mut child =
+        command.stderr(Stdio::piped()).spawn().with_context(|| format!("{} did not start", line(command)))?;
+    let mut said = String::new();
+    let words = child.stderr.take().context("no way to hear it")?;
+    for words in BufReader::new(words).lines() {
+        let words = words?;
+        println!("{words}");
+        said.push_str(&words);
+        said.push('\n');
+    }
+    child.wait()?;
+    Ok(said)
 }
 
 /// Returns the files that belong to the project: those git tracks, and new ones it does not ignore.

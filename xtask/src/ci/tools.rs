@@ -64,6 +64,6 @@ fn apt_get(words: &[&str]) -> Result<()> {
 }
 
 /// Tells whether this process may install packages and make network namespaces.
-pub(super) fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     shell::capture(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }

@@ -7,7 +7,7 @@ use crate::shell;
 
 /// The README's two commands, as a newcomer runs them.
 pub(crate) const BAR: Bar = Bar {
-    name: "fresh-clone",
+    name: "readme",
     what: "the README's two commands in a fresh clone of HEAD, with nothing built before",
     limit: "both exit 0",
     run,
@@ -16,7 +16,7 @@ pub(crate) const BAR: Bar = Bar {
 fn run() -> Result<Verdict> {
     let readme = fs::read_to_string(shell::root().join("README.md")).context("README.md cannot be read")?;
     let commands = two_commands(&readme)?;
-    let folder = env::temp_dir().join(format!("hexode-fresh-clone-{}", std::process::id()));
+    let folder = env::temp_dir().join(format!("hexode-readme-{}", std::process::id()));
     let clone = folder.join("hexode");
     fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let outcome = try_in(&clone, &commands);

@@ -1,0 +1,145 @@
+use std::{
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use iroh::{
+    Endpoint, EndpointAddr, EndpointId, RelayMode,
+    endpoint::{Connection, RecvStream, SendStream, presets},
+};
+use rustls::crypto::aws_lc_rs;
+
+use crate::child::Child;
+
+/// A bare iroh endpoint with the tunnel's provider and key exchange, on loopback.
+pub(crate) async fn bind() -> Result<Endpoint> {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];
+    let endpoint = Endpoint::builder(presets::Empty)
+        .crypto_provider(Arc::new(provider))
+        .alpns(vec![ECHO.to_vec(), SWALLOW.to_vec()])
+        .relay_mode(RelayMode::Disabled)
+        .clear_ip_transports()
+        .bind_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?
+        .bind()
+        .await?;
+    Ok(endpoint)
+}
+
+/// The other end's process: prints where it is, then echoes or swallows what comes on each connection's stream.
+pub(crate) async fn serve() -> Result<()> {
+    let endpoint = bind().await?;
+    let address = endpoint.bound_sockets().into_iter().next().context("no socket")?;
+    println!("{} {address}", endpoint.id());
+    std::io::stdout().flush()?;
+    while let Some(incoming) = endpoint.accept().await {
+        let connection = incoming.await?;
+        let swallow = connection.alpn() == SWALLOW;
+        // It ends with the connection, which the other side closes.
+        tokio::spawn(async move {
+            let (send, recv) = connection.accept_bi().await?;
+            if swallow { swallow_all(send, recv).await } else { echo(send, recv).await }?;
+            connection.closed().await;
+            Ok::<_, anyhow::Error>(())
+        });
+    }
+    Ok(())
+}
+
+async fn echo(mut send: SendStream, mut recv: RecvStream) -> Result<()> {
+    while let Some(chunk) = recv.read_chunk(64 << 10).await? {
+        send.write_chunk(chunk).await?;
+    }
+    Ok(())
+}
+
+async fn swallow_all(mut send: SendStream, mut recv: RecvStream) -> Result<()> {
+    while recv.read_chunk(1 << 20).await?.is_some() {}
+    send.write_all(b"k").await?;
+    send.finish()?;
+    Ok(())
+}
+
+/// A bare endpoint here and one in a process of its own.
+pub(crate) struct Raw {
+    endpoint: Endpoint,
+    other: EndpointAddr,
+    // Ends with this.
+    _child: Child,
+}
+
+impl Raw {
+    pub(crate) async fn start() -> Result<Self> {
+        let mut child = Child::start(&["endpoint"])?;
+        let line = child.line().await?;
+        let (id, address) = line.split_once(' ').context("the other end did not say where it is")?;
+        let other =
+            EndpointAddr::new(id.parse::<EndpointId>()?).with_ip_addr(address.trim().parse::<SocketAddr>()?);
+        Ok(Self { endpoint: bind().await?, other, _child: child })
+    }
+
+    /// Closes the endpoint here and binds another.
+    pub(crate) async fn bind_anew(&mut self) -> Result<()> {
+        let old = std::mem::replace(&mut self.endpoint, bind().await?);
+        // It says good-bye in its own time, as it would in a program that goes on.
+        tokio::spawn(async move { old.close().await });
+        Ok(())
+    }
+
+    /// Dials and opens the stream that is echoed.
+    pub(crate) async fn echo(&self) -> Result<Echo> {
+        let connection = self.endpoint.connect(self.other.clone(), ECHO).await?;
+        let (send, recv) = connection.open_bi().await?;
+        Ok(Echo { connection, send, recv })
+    }
+
+    /// Sends `count` messages of `bytes` bytes on one stream; returns the time until the other end has them all.
+    pub(crate) async fn stream(&self, count: u64, bytes: usize) -> Result<Duration> {
+        let connection = self.endpoint.connect(self.other.clone(), SWALLOW).await?;
+        let (mut send, mut recv) = connection.open_bi().await?;
+        let message = vec![7; bytes];
+        let started = Instant::now();
+        for _ in 0..count {
+            send.write_all(&message).await?;
+        }
+        send.finish()?;
+        let answer = recv.read_to_end(1).await?;
+        let took = started.elapsed();
+        ensure!(answer == b"k", "the other end said something else");
+        connection.close(0u32.into(), b"");
+        Ok(took)
+    }
+}
+
+/// A stream on which each message comes back.
+pub(crate) struct Echo {
+    connection: Connection,
+    send: SendStream,
+    recv: RecvStream,
+}
+
+impl Echo {
+    /// Sends one message and waits for all of it to come back.
+    pub(crate) async fn one(&mut self, message: &[u8]) -> Result<Duration> {
+        let started = Instant::now();
+        self.send.write_all(message).await?;
+        let mut got = 0;
+        while got < message.len() {
+            match self.recv.read_chunk(message.len()).await? {
+                Some(chunk) => got += chunk.len(),
+                None => bail!("the stream ended"),
+            }
+        }
+        Ok(started.elapsed())
+    }
+
+    pub(crate) fn close(self) {
+        self.connection.close(0u32.into(), b"");
+    }
+}
+
+const ECHO: &[u8] = b"bench/echo";
+const SWALLOW: &[u8] = b"bench/swallow";

@@ -1,0 +1,97 @@
+//! Measures whole nodes, each on its own thread and vault, beside bare iroh endpoints in the same run.
+//!
+//! `cargo xtask bar` and `cargo xtask bench` build this in release and start it; by hand:
+//! `cargo run --release -p hexode-bench -- round-trip`. What it does is told on the standard error; the last line
+//! on the standard output is a [`Verdict`] in JSON.
+//!
+//! The node at the other end of every measurement is a process of its own (`hexode-bench node`), as is the bare
+//! endpoint (`hexode-bench endpoint`). Vaults lie beside this program on the disk that holds it, so that a commit
+//! waits for a real disk.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are its output")]
+
+mod bars;
+mod child;
+mod commits;
+mod endpoint;
+mod host;
+mod needles;
+mod node_role;
+mod pcap;
+mod process;
+mod samples;
+mod verdict;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::verdict::Verdict;
+
+#[derive(Debug, Parser)]
+#[command(name = "hexode-bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A message, durable at both ends, until its receipt is there.
+    RoundTrip(bars::round_trip::Args),
+    /// Messages one way, durable at both ends.
+    Throughput(bars::throughput::Args),
+    /// A device that comes back after a long absence.
+    CatchUp(bars::catch_up::Args),
+    /// From a locked node to its first message at the other end.
+    Dial(bars::dial::Args),
+    /// A node that does nothing but keep its tunnels; needs root for network namespaces.
+    Idle(bars::idle::Args),
+    /// `SIGKILL` while messages flow.
+    Kill(bars::kill::Args),
+    /// What of a conversation can be read in files.
+    Canary(bars::canary::Args),
+    /// What of the demo can be read in its packets; needs root for a network namespace.
+    Capture(bars::capture::Args),
+    /// Runs one node under orders from the standard input.
+    #[command(hide = true)]
+    Node(node_role::Args),
+    /// Runs one bare iroh endpoint that echoes or swallows.
+    #[command(hide = true)]
+    Endpoint,
+}
+
+fn main() -> ExitCode {
+    let done = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            match Cli::parse().command {
+                Command::RoundTrip(args) => bars::round_trip::run(&args).await.map(Some),
+                Command::Throughput(args) => bars::throughput::run(&args).await.map(Some),
+                Command::CatchUp(args) => bars::catch_up::run(&args).await.map(Some),
+                Command::Dial(args) => bars::dial::run(&args).await.map(Some),
+                Command::Idle(args) => bars::idle::run(&args).await.map(Some),
+                Command::Kill(args) => bars::kill::run(&args).await.map(Some),
+                Command::Canary(args) => bars::canary::run(&args).await.map(Some),
+                Command::Capture(args) => bars::capture::run(&args).map(Some),
+                Command::Node(args) => node_role::run(args).await.map(|()| None),
+                Command::Endpoint => endpoint::serve().await.map(|()| None),
+            }
+        })
+    });
+    match done {
+        Ok(verdict) => {
+            verdict.iter().for_each(Verdict::print);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread, as `hexode up` has it.
+fn runtime() -> anyhow::Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}

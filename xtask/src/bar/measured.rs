@@ -1,0 +1,74 @@
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::{Bar, Verdict};
+use crate::shell::{self, cargo};
+
+pub(crate) const ROUND_TRIP: Bar = Bar {
+    name: "round-trip",
+    what: "a message of 300 B, durable at both ends, until its receipt is back",
+    limit: "p50 at most 3 bare iroh echoes + 2 commits of the same run",
+    run: || measure(&["round-trip"]),
+};
+
+pub(crate) const THROUGHPUT: Bar = Bar {
+    name: "throughput",
+    what: "messages of 300 B one way, signed and durable at both ends, both ends on this machine",
+    limit: "at least 10,000/s, memory flat",
+    run: || measure(&["throughput"]),
+};
+
+pub(crate) const CATCH_UP: Bar = Bar {
+    name: "catch-up",
+    what: "100,000 messages that were written while a device was away",
+    limit: "all there within 10 s, at most 150 MiB on either side",
+    run: || measure(&["catch-up"]),
+};
+
+pub(crate) const IDLE: Bar = Bar {
+    name: "idle",
+    what: "a node that only keeps its tunnels, with 10 and with 100 contacts; needs root",
+    limit: "with 10: at most 25 MiB resident, 0.1 % of a core, 1 MiB a day per contact",
+    run: || measure(&["idle"]),
+};
+
+pub(crate) const KILL: Bar = Bar {
+    name: "kill",
+    what: "SIGKILL at random points, 200 times, while three nodes write to each other",
+    limit: "0 lost, 0 doubled, 0 forked, 1 order",
+    run: || measure(&["kill"]),
+};
+
+pub(crate) const CANARY: Bar = Bar {
+    name: "canary",
+    what: "names, texts, passphrase and invitation, looked for in all files of two nodes and their core dumps",
+    limit: "0 hits, 0 core dumps",
+    run: || measure(&["canary"]),
+};
+
+pub(crate) const CAPTURE: Bar = Bar {
+    name: "capture",
+    what: "every packet of the demo; needs root and tcpdump",
+    limit: "none to others than the devices, nothing of the circle readable",
+    run: || {
+        let hexode = shell::hexode()?;
+        measure(&["capture", hexode.to_str().context("a target folder with a strange name")?])
+    },
+};
+
+/// Builds the bench in release and runs one measurement; what it says on the way goes to this terminal.
+fn measure(words: &[&str]) -> Result<Verdict> {
+    let verdict = report(words)?;
+    let figure = verdict.get("figure").and_then(Value::as_str).context("a verdict without a figure")?;
+    let holds = verdict.get("holds").and_then(Value::as_bool).context("a verdict that does not say")?;
+    Ok(Verdict { figure: figure.to_owned(), holds })
+}
+
+/// Runs one measurement and returns all that it found.
+pub(crate) fn report(words: &[&str]) -> Result<Value> {
+    shell::run(&mut cargo("build --locked --release --package hexode-bench"))?;
+    let program = shell::target()?.join("release/hexode-bench");
+    let said = shell::capture(shell::command(program).args(words))?;
+    let last = said.lines().last().context("the bench said nothing")?;
+    serde_json::from_str(last).context("the bench's last line is no verdict")
+}

@@ -1,0 +1,73 @@
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::{Bar, Verdict};
+use crate::shell::{self, cargo};
+
+/// Everyone who has no business in a circle, one by one.
+pub(crate) const BAR: Bar = Bar {
+    name: "strangers",
+    what: "strangers, removed members, bad invitations, a man in the middle, each refused in a test of its own",
+    limit: "every named test is there and passes",
+    run,
+};
+
+/// Who is refused, and the test that shows it.
+const REFUSALS: &[(&str, &str)] = &[
+    ("a stranger, whatever he says", "a_stranger_is_told_the_same_whatever_he_says"),
+    ("a stranger who says nothing", "a_silent_stranger_is_shown_out_in_time"),
+    ("a removed member, on the wire", "a_removed_member_is_cut_off_at_once_and_stays_out"),
+    (
+        "a removed member, in the charter",
+        "a_removed_member_is_out_with_all_devices_and_what_he_backdates_is_void",
+    ),
+    (
+        "an invitation passed on by a man in the middle",
+        "an_invitation_passed_on_by_a_man_in_the_middle_lets_nobody_in",
+    ),
+    ("an expired invitation", "an_expired_invitation_admits_nobody"),
+    ("a withdrawn invitation", "a_withdrawn_invitation_admits_nobody"),
+    ("a used invitation", "an_invitation_admits_once"),
+    ("an invitation redeemed for another", "a_redemption_for_another_device_or_name_is_refused"),
+    ("forged and altered messages", "forged_altered_and_reordered_runs_are_refused"),
+    ("messages by strangers", "strangers_and_non_participants_neither_write_nor_carry"),
+];
+
+fn run() -> Result<Verdict> {
+    let names: Vec<String> = REFUSALS.iter().map(|(_, test)| format!("test(/(^|::){test}$/)")).collect();
+    let mut tests = cargo("nextest run --locked --release --workspace --no-fail-fast --color never");
+    tests.args(["--status-level", "pass", "--final-status-level", "fail", "-E", &names.join(" + ")]);
+    let said = shell::listen(&mut tests)?;
+    let passed = passed(&said);
+    let mut count = 0;
+    for (who, test) in REFUSALS {
+        let word = if passed.contains(test) { "refused" } else { "NOT SHOWN" };
+        count += usize::from(passed.contains(test));
+        println!("{word:<10} {who}: {test}");
+    }
+    Ok(Verdict { figure: format!("{count} of {} refused", REFUSALS.len()), holds: count == REFUSALS.len() })
+}
+
+/// Finds the last part of the names of the tests that passed.
+fn passed(said: &str) -> BTreeSet<&str> {
+    said.lines()
+        .filter(|line| line.trim_start().starts_with("PASS "))
+        .filter_map(|line| line.split_whitespace().last()?.rsplit("::").next())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tests_that_passed_count() {
+        let said = "\
+            \n        PASS [   0.006s] hexode-charter tests::scenes::an_expired_invitation_admits_nobody\
+            \n        PASS [   0.210s] (3/9) hexode-tunnel::tunnel strangers::a_silent_stranger_is_shown_out_in_time\
+            \n        FAIL [   0.010s] hexode-charter tests::scenes::a_withdrawn_invitation_admits_nobody\n";
+        let expected = ["a_silent_stranger_is_shown_out_in_time", "an_expired_invitation_admits_nobody"];
+        assert_eq!(passed(said), BTreeSet::from(expected));
+    }
+}
