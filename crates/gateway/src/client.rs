@@ -33,9 +33,7 @@ pub struct Client {
 impl Client {
     /// Prepares to ask the node in `home`; no connection is made yet.
     pub fn new(home: &Path) -> Self {
-        Self {
-            socket: socket_path(home),
-        }
+        Self { socket: socket_path(home) }
     }
 
     /// Sends a request without a body and takes the answer.
@@ -57,9 +55,8 @@ impl Client {
     /// Sends a request and returns the answer's head; an error's body is read and becomes the error.
     async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
         let stream = self.connect().await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(ClientError::Gone)?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Gone)?;
         let line = Line(tokio::spawn(async {
             // What goes wrong with the connection shows in the answer.
             let _ = connection.await;
@@ -71,10 +68,7 @@ impl Client {
         let request = request.body(Full::new(body)).map_err(ClientError::Address)?;
         let response = sender.send_request(request).await.map_err(ClientError::Gone)?;
         let status = response.status();
-        let answer = Answer {
-            body: response.into_body(),
-            _line: line,
-        };
+        let answer = Answer { body: response.into_body(), _line: line };
         if status.is_success() {
             return Ok(answer);
         }
@@ -92,9 +86,7 @@ impl Client {
                     // The queue in front of the door is full: it moves on fast, and the kernel tells nobody when.
                     io::ErrorKind::WouldBlock => sleep(CONNECT_PAUSE).await,
                     io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                        return Err(ClientError::NoNode {
-                            socket: self.socket.clone(),
-                        });
+                        return Err(ClientError::NoNode { socket: self.socket.clone() });
                     }
                     _ => return Err(ClientError::Connect(error)),
                 },
@@ -183,16 +175,12 @@ impl From<ClientError> for ApiError {
             ClientError::Refused(error) => return error,
             ClientError::NoNode { socket } => (
                 ErrorKind::Config,
-                Some(format!(
-                    "start it with `hexode up`; its socket would be {}",
-                    socket.display()
-                )),
+                Some(format!("start it with `hexode up`; its socket would be {}", socket.display())),
             ),
             ClientError::Connect(_) => (ErrorKind::Config, None),
-            ClientError::Gone(_) => (
-                ErrorKind::Config,
-                Some("see whether `hexode up` is still running".into()),
-            ),
+            ClientError::Gone(_) => {
+                (ErrorKind::Config, Some("see whether `hexode up` is still running".into()))
+            }
             ClientError::NotUnderstood(_) | ClientError::NotOurs { .. } => (
                 ErrorKind::Config,
                 Some("the node may be of another version: stop it and start it with this program".into()),
@@ -203,7 +191,7 @@ impl From<ClientError> for ApiError {
     }
 }
 
-/// The longest answer that is taken: an export of some hundred thousand messages.
+/// The longest answer that is taken: a page of 1,000 of the longest texts with every character escaped.
 const ANSWER_BYTES: usize = 512 << 20;
 const CONNECT_TRIES: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);

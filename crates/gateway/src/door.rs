@@ -85,12 +85,7 @@ impl Door {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(DoorError::Io)?;
         // A new file belongs to the user as whom this process acts.
         let owner = fs::metadata(&path).map_err(DoorError::Io)?.uid();
-        Ok(Self {
-            listener,
-            path,
-            owner,
-            _lock: lock,
-        })
+        Ok(Self { listener, path, owner, _lock: lock })
     }
 
     /// Returns where the socket is.
@@ -103,10 +98,7 @@ impl Door {
     /// Requests under way get a few seconds to finish; the node itself is left running.
     pub async fn serve(self, node: Node, stop: impl Future<Output = ()>) -> Ended {
         let asked = Arc::new(Notify::new());
-        let router = routes::router(Desk {
-            node,
-            stop: Arc::clone(&asked),
-        });
+        let router = routes::router(Desk { node, stop: Arc::clone(&asked) });
         let bounds = Arc::new(Bounds::default());
         let (closing, _) = watch::channel(false);
         let mut visits = JoinSet::new();
@@ -160,20 +152,13 @@ impl Drop for Door {
 
 /// Makes `home` if need be; refuses a folder that others may look into, unless it is empty and can be closed.
 fn private_folder(home: &Path) -> Result<(), DoorError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(home)
-        .map_err(DoorError::Io)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(DoorError::Io)?;
     let mode = fs::metadata(home).map_err(DoorError::Io)?.mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
     }
     if fs::read_dir(home).map_err(DoorError::Io)?.next().is_some() {
-        return Err(DoorError::NotPrivate {
-            home: home.to_owned(),
-            mode,
-        });
+        return Err(DoorError::NotPrivate { home: home.to_owned(), mode });
     }
     fs::set_permissions(home, Permissions::from_mode(0o700)).map_err(DoorError::Io)
 }
@@ -181,9 +166,7 @@ fn private_folder(home: &Path) -> Result<(), DoorError> {
 /// Removes a socket at which nobody answers; the caller holds the lock.
 fn remove_stale(path: &Path) -> Result<(), DoorError> {
     match std::os::unix::net::UnixStream::connect(path) {
-        Ok(_) => Err(DoorError::InUse {
-            path: path.to_owned(),
-        }),
+        Ok(_) => Err(DoorError::InUse { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(DoorError::Io)
@@ -229,11 +212,7 @@ impl From<DoorError> for ApiError {
             DoorError::PathTooLong { .. } => Some("choose a --home with a shorter path".into()),
             DoorError::Io(_) => None,
         };
-        Self {
-            kind: ErrorKind::Config,
-            message: error.to_string(),
-            hint,
-        }
+        Self { kind: ErrorKind::Config, message: error.to_string(), hint }
     }
 }
 

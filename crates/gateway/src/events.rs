@@ -24,9 +24,8 @@ pub(crate) fn stream(events: Receiver<Event>) -> Response {
             Err(RecvError::Lagged(count)) => Event::Missed { count },
             Err(RecvError::Closed) => return None,
         };
-        let event = sse::Event::default()
-            .json_data(event)
-            .expect("an event has no map with other keys than text");
+        let event =
+            sse::Event::default().json_data(event).expect("an event has no map with other keys than text");
         Some((Ok::<_, Infallible>(event), events))
     });
     let mut response = Sse::new(events).into_response();

@@ -21,10 +21,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Refusal::user(format!(
-                "the address is wrong: {}",
-                rejection.body_text()
-            ))),
+            Err(rejection) => Err(Refusal::user(format!("the address is wrong: {}", rejection.body_text()))),
         }
     }
 }
@@ -38,10 +35,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Refusal::user(format!(
-                "the query is wrong: {}",
-                rejection.body_text()
-            ))),
+            Err(rejection) => Err(Refusal::user(format!("the query is wrong: {}", rejection.body_text()))),
         }
     }
 }
@@ -82,10 +76,7 @@ async fn read(mut body: axum::body::Body) -> Result<Vec<u8>, Refusal> {
         }
     }
     if read > BODY_BYTES {
-        return Err(Refusal::user(format!(
-            "the request's body is larger than {} KiB",
-            BODY_BYTES >> 10
-        )));
+        return Err(Refusal::user(format!("the request's body is larger than {} KiB", BODY_BYTES >> 10)));
     }
     Ok(bytes)
 }

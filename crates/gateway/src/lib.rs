@@ -9,7 +9,7 @@
 //! getting one: connections, requests, listeners, bodies and waiting times are all bounded (see [`Door`]).
 //!
 //! # Specification
-//! `docs/spec/06-api.md`, `docs/openapi.json`.
+//! `docs/spec/07-api.md`, `docs/openapi.json`.
 
 #![warn(missing_docs)]
 

@@ -32,12 +32,7 @@ mod tests {
 
     #[test]
     fn a_passphrase_is_not_shown() {
-        let shown = format!(
-            "{:?}",
-            Passphrase {
-                passphrase: "correct horse".into()
-            }
-        );
+        let shown = format!("{:?}", Passphrase { passphrase: "correct horse".into() });
         assert!(!shown.contains("horse"), "{shown}");
     }
 }

@@ -12,20 +12,12 @@ pub(crate) struct Refusal(pub(crate) ApiError);
 impl Refusal {
     /// Says that what was asked for cannot be right.
     pub(crate) fn user(message: impl Into<String>) -> Self {
-        Self(ApiError {
-            kind: ErrorKind::User,
-            message: message.into(),
-            hint: None,
-        })
+        Self(ApiError { kind: ErrorKind::User, message: message.into(), hint: None })
     }
 
     /// Says that there is no such thing.
     pub(crate) fn not_found(message: &str, hint: &str) -> Self {
-        Self(ApiError {
-            kind: ErrorKind::NotFound,
-            message: message.into(),
-            hint: Some(hint.into()),
-        })
+        Self(ApiError { kind: ErrorKind::NotFound, message: message.into(), hint: Some(hint.into()) })
     }
 
     /// Says that too many ask at once.

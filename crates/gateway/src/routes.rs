@@ -1,9 +1,6 @@
 //! What can be asked, one function a route; each does no more than hand the request to the [`Node`].
 
-#![allow(
-    unused_qualifications,
-    reason = "the code that `utoipa::path` generates repeats paths"
-)]
+#![allow(unused_qualifications, reason = "the code that `utoipa::path` generates repeats paths")]
 
 use std::sync::Arc;
 
@@ -38,10 +35,7 @@ pub(crate) struct Desk {
 
 /// Describes the API as an OpenAPI 3.1 document in JSON: the contents of `docs/openapi.json`.
 pub fn openapi() -> String {
-    let mut text = documented()
-        .into_openapi()
-        .to_pretty_json()
-        .expect("the description has only text keys");
+    let mut text = documented().into_openapi().to_pretty_json().expect("the description has only text keys");
     text.push('\n');
     text
 }
@@ -51,10 +45,7 @@ pub(crate) fn router(desk: Desk) -> Router {
     router
         .fallback(async || Refusal::not_found("there is no such address", "docs/openapi.json lists them all"))
         .method_not_allowed_fallback(async || {
-            Refusal::not_found(
-                "there is no such method at this address",
-                "docs/openapi.json lists them all",
-            )
+            Refusal::not_found("there is no such method at this address", "docs/openapi.json lists them all")
         })
         .with_state(desk)
 }
@@ -74,7 +65,6 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(circles::invitations, circles::invite))
         .routes(routes!(circles::withdraw))
         .routes(routes!(circles::tunnels))
-        .routes(routes!(circles::export))
         .routes(routes!(members::members))
         .routes(routes!(members::remove_member))
         .routes(routes!(members::devices))
@@ -84,6 +74,7 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(talk::conversations, talk::found_group))
         .routes(routes!(talk::conversation))
         .routes(routes!(talk::page))
+        .routes(routes!(talk::own_messages))
         .routes(routes!(talk::mark_read))
         .routes(routes!(talk::send))
 }
@@ -110,8 +101,8 @@ struct Description;
 /// Tells how the node stands; answers a locked node too.
 #[utoipa::path(get, path = "/v1/status", tag = "node", responses(
     (status = 200, body = Status), (status = "default", body = ApiError)))]
-async fn status(State(desk): State<Desk>) -> Json<Status> {
-    Json(desk.node.status().await)
+async fn status(State(desk): State<Desk>) -> Result<Json<Status>, Refusal> {
+    Ok(Json(desk.node.status().await?))
 }
 
 /// Streams what happens, from now on, as server-sent events with an `Event` in JSON each.

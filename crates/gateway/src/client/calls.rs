@@ -16,9 +16,7 @@ impl Client {
 
     /// Begins to listen; everything that happens after this returns is heard.
     pub async fn events(&self) -> Result<Events, ClientError> {
-        Ok(Events::new(
-            self.request(Method::GET, "/v1/events", "".into()).await?,
-        ))
+        Ok(Events::new(self.request(Method::GET, "/v1/events", "".into()).await?))
     }
 
     /// Lets the node check itself.
@@ -38,14 +36,12 @@ impl Client {
 
     /// Creates the vault and leaves it open.
     pub async fn create(&self, passphrase: String) -> Result<(), ClientError> {
-        self.give(Method::POST, "/v1/vault", &Passphrase { passphrase })
-            .await
+        self.give(Method::POST, "/v1/vault", &Passphrase { passphrase }).await
     }
 
     /// Opens the vault.
     pub async fn unlock(&self, passphrase: String) -> Result<(), ClientError> {
-        self.give(Method::POST, "/v1/unlock", &Passphrase { passphrase })
-            .await
+        self.give(Method::POST, "/v1/unlock", &Passphrase { passphrase }).await
     }
 
     /// Closes the vault.
@@ -75,68 +71,47 @@ impl Client {
 
     /// Lists a circle's invitations.
     pub async fn invitations(&self, circle: CircleId) -> Result<Vec<Invitation>, ClientError> {
-        self.ask(Method::GET, &format!("/v1/circles/{circle}/invitations"))
-            .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/invitations")).await
     }
 
     /// Issues an invitation.
     pub async fn invite(&self, circle: CircleId, invite: &Invite) -> Result<Invitation, ClientError> {
-        self.give(Method::POST, &format!("/v1/circles/{circle}/invitations"), invite)
-            .await
+        self.give(Method::POST, &format!("/v1/circles/{circle}/invitations"), invite).await
     }
 
     /// Withdraws an invitation.
     pub async fn withdraw(&self, circle: CircleId, invitation: EntryId) -> Result<(), ClientError> {
-        self.ask(
-            Method::DELETE,
-            &format!("/v1/circles/{circle}/invitations/{invitation}"),
-        )
-        .await
+        self.ask(Method::DELETE, &format!("/v1/circles/{circle}/invitations/{invitation}")).await
     }
 
     /// Lists the tunnels to the other devices.
     pub async fn tunnels(&self, circle: CircleId) -> Result<Vec<Tunnel>, ClientError> {
-        self.ask(Method::GET, &format!("/v1/circles/{circle}/tunnels"))
-            .await
-    }
-
-    /// Takes out all messages that oneself has written.
-    pub async fn export(&self, circle: CircleId) -> Result<Vec<Message>, ClientError> {
-        self.ask(Method::GET, &format!("/v1/circles/{circle}/export"))
-            .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/tunnels")).await
     }
 
     /// Lists the members.
     pub async fn members(&self, circle: CircleId) -> Result<Vec<Member>, ClientError> {
-        self.ask(Method::GET, &format!("/v1/circles/{circle}/members"))
-            .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/members")).await
     }
 
     /// Removes a member.
     pub async fn remove_member(&self, circle: CircleId, member: MemberId) -> Result<(), ClientError> {
-        self.ask(Method::DELETE, &format!("/v1/circles/{circle}/members/{member}"))
-            .await
+        self.ask(Method::DELETE, &format!("/v1/circles/{circle}/members/{member}")).await
     }
 
     /// Lists the devices.
     pub async fn devices(&self, circle: CircleId) -> Result<Vec<Device>, ClientError> {
-        self.ask(Method::GET, &format!("/v1/circles/{circle}/devices"))
-            .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/devices")).await
     }
 
     /// Removes a device.
     pub async fn remove_device(&self, circle: CircleId, device: DeviceId) -> Result<(), ClientError> {
-        self.ask(Method::DELETE, &format!("/v1/circles/{circle}/devices/{device}"))
-            .await
+        self.ask(Method::DELETE, &format!("/v1/circles/{circle}/devices/{device}")).await
     }
 
     /// Returns the words and the code to compare with another device.
     pub async fn safety_words(&self, circle: CircleId, device: DeviceId) -> Result<SafetyWords, ClientError> {
-        self.ask(
-            Method::GET,
-            &format!("/v1/circles/{circle}/devices/{device}/safety-words"),
-        )
-        .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/devices/{device}/safety-words")).await
     }
 
     /// Records that they were compared.
@@ -146,46 +121,27 @@ impl Client {
         device: DeviceId,
         verify: &Verify,
     ) -> Result<Device, ClientError> {
-        self.give(
-            Method::PUT,
-            &format!("/v1/circles/{circle}/devices/{device}/verification"),
-            verify,
-        )
-        .await
+        self.give(Method::PUT, &format!("/v1/circles/{circle}/devices/{device}/verification"), verify).await
     }
 
     /// Takes that record back.
     pub async fn unverify(&self, circle: CircleId, device: DeviceId) -> Result<Device, ClientError> {
-        self.ask(
-            Method::DELETE,
-            &format!("/v1/circles/{circle}/devices/{device}/verification"),
-        )
-        .await
+        self.ask(Method::DELETE, &format!("/v1/circles/{circle}/devices/{device}/verification")).await
     }
 
     /// Lists the conversations.
     pub async fn conversations(&self, circle: CircleId) -> Result<Vec<Conversation>, ClientError> {
-        self.ask(Method::GET, &format!("/v1/circles/{circle}/conversations"))
-            .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/conversations")).await
     }
 
     /// Founds a group.
     pub async fn found_group(&self, circle: CircleId, group: &NewGroup) -> Result<Conversation, ClientError> {
-        self.give(
-            Method::POST,
-            &format!("/v1/circles/{circle}/conversations"),
-            group,
-        )
-        .await
+        self.give(Method::POST, &format!("/v1/circles/{circle}/conversations"), group).await
     }
 
     /// Finds a conversation by what a person calls it: as [`Send::to`].
     pub async fn conversation(&self, circle: CircleId, called: &str) -> Result<Conversation, ClientError> {
-        self.ask(
-            Method::GET,
-            &format!("/v1/circles/{circle}/conversations/{}", segment(called)),
-        )
-        .await
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/conversations/{}", segment(called))).await
     }
 
     /// Reads a part of a conversation.
@@ -205,19 +161,25 @@ impl Client {
         self.ask(Method::GET, &path).await
     }
 
+    /// Reads what this device wrote in a conversation, from a place in its chain on; empty after the last.
+    pub async fn own_messages(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+        from: u64,
+    ) -> Result<Vec<Message>, ClientError> {
+        let path = format!("/v1/circles/{circle}/conversations/{conversation}/own?from={from}");
+        self.ask(Method::GET, &path).await
+    }
+
     /// Marks all that is stored of a conversation as read.
     pub async fn mark_read(&self, circle: CircleId, conversation: ConversationId) -> Result<(), ClientError> {
-        self.ask(
-            Method::POST,
-            &format!("/v1/circles/{circle}/conversations/{conversation}/read"),
-        )
-        .await
+        self.ask(Method::POST, &format!("/v1/circles/{circle}/conversations/{conversation}/read")).await
     }
 
     /// Sends a message; returns once it is stored durably on this device.
     pub async fn send(&self, circle: CircleId, send: &Send) -> Result<Message, ClientError> {
-        self.give(Method::POST, &format!("/v1/circles/{circle}/messages"), send)
-            .await
+        self.give(Method::POST, &format!("/v1/circles/{circle}/messages"), send).await
     }
 }
 

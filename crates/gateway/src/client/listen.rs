@@ -17,11 +17,7 @@ pub struct Events {
 
 impl Events {
     pub(super) fn new(answer: Answer) -> Self {
-        Self {
-            answer,
-            rest: Vec::new(),
-            searched: 0,
-        }
+        Self { answer, rest: Vec::new(), searched: 0 }
     }
 
     /// Waits for the next event; `None` when the node has ended.
@@ -32,9 +28,7 @@ impl Events {
             while let Some(line) = self.line() {
                 // Each event is one `data` line: JSON has no line breaks.
                 if let Some(data) = line.strip_prefix(b"data: ") {
-                    return serde_json::from_slice(data)
-                        .map(Some)
-                        .map_err(ClientError::NotUnderstood);
+                    return serde_json::from_slice(data).map(Some).map_err(ClientError::NotUnderstood);
                 }
             }
             if self.rest.len() > EVENT_BYTES {
@@ -54,11 +48,7 @@ impl Events {
 
     /// Takes the next whole line, without its end.
     fn line(&mut self) -> Option<Vec<u8>> {
-        let end = self
-            .rest
-            .iter()
-            .skip(self.searched)
-            .position(|&byte| byte == b'\n');
+        let end = self.rest.iter().skip(self.searched).position(|&byte| byte == b'\n');
         let Some(end) = end.map(|end| end + self.searched) else {
             self.searched = self.rest.len();
             return None;

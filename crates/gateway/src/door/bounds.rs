@@ -54,13 +54,7 @@ impl Bounds {
         let number = hall.next;
         hall.next += 1;
         hall.waiting.insert(number, keep);
-        (
-            Place {
-                bounds: Arc::clone(self),
-                number,
-            },
-            sent_away,
-        )
+        (Place { bounds: Arc::clone(self), number }, sent_away)
     }
 
     /// Takes a place for a request that has an end.

@@ -5,10 +5,7 @@ fn a_home_that_others_can_look_into_is_refused() {
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
     fs::write(home.path().join("a file of others"), "").unwrap();
-    assert!(matches!(
-        private_folder(home.path()),
-        Err(DoorError::NotPrivate { mode: 0o755, .. })
-    ));
+    assert!(matches!(private_folder(home.path()), Err(DoorError::NotPrivate { mode: 0o755, .. })));
 }
 
 #[tokio::test]
@@ -49,9 +46,7 @@ async fn a_socket_is_taken_over_only_from_the_dead() {
 async fn a_path_too_long_for_a_socket_is_an_error_in_words() {
     let home = tempfile::tempdir().unwrap();
     let long = home.path().join("x".repeat(120));
-    let Err(error) = Door::open(&long) else {
-        panic!("opened")
-    };
+    let Err(error) = Door::open(&long) else { panic!("opened") };
     assert!(matches!(error, DoorError::PathTooLong { .. }));
     assert!(ApiError::from(error).hint.unwrap().contains("--home"));
 }

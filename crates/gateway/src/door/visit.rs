@@ -48,12 +48,7 @@ pub(super) async fn attend(
 ) {
     let (place, mut sent_away) = bounds.enter();
     let (phase, mut phases) = watch::channel(Phase::Waiting);
-    let visit = Arc::new(Visit {
-        phase,
-        place: Mutex::new(Some(place)),
-        permit: Mutex::default(),
-        bounds,
-    });
+    let visit = Arc::new(Visit { phase, place: Mutex::new(Some(place)), permit: Mutex::default(), bounds });
     let answering = Arc::clone(&visit);
     let service = service_fn(move |request| answer(Arc::clone(&answering), router.clone(), request));
     let connection = http1::Builder::new()
@@ -110,10 +105,7 @@ async fn answer(
 impl Visit {
     fn enter(&self, phase: Phase, permit: OwnedSemaphorePermit) {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.permit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(permit);
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).replace(permit);
         self.phase.send_replace(phase);
     }
 }

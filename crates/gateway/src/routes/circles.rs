@@ -1,5 +1,5 @@
 use axum::{Json, extract::State, http::StatusCode};
-use node::api::{ApiError, Circle, Found, Invitation, Invite, Join, Message, Tunnel};
+use node::api::{ApiError, Circle, Found, Invitation, Invite, Join, Tunnel};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wire::{CircleId, EntryId};
@@ -105,14 +105,4 @@ pub(super) async fn tunnels(
     Named(at): Named<InCircle>,
 ) -> Result<Json<Vec<Tunnel>>, Refusal> {
     Ok(Json(desk.node.tunnels(at.circle).await?))
-}
-
-/// Gives out all messages that oneself has written in the circle, oldest first.
-#[utoipa::path(get, path = "/v1/circles/{circle}/export", tag = "circles", params(InCircle), responses(
-    (status = 200, body = Vec<Message>), (status = "default", body = ApiError)))]
-pub(super) async fn export(
-    State(desk): State<Desk>,
-    Named(at): Named<InCircle>,
-) -> Result<Json<Vec<Message>>, Refusal> {
-    Ok(Json(desk.node.export(at.circle).await?))
 }

@@ -45,6 +45,16 @@ pub(super) struct Part {
     limit: Option<u32>,
 }
 
+/// From where to read one's own messages.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    /// The number of the first message in this device's chain; 0 if absent.
+    #[serde(default)]
+    from: u64,
+}
+
 /// Lists the circle's conversations.
 #[utoipa::path(get, path = "/v1/circles/{circle}/conversations", tag = "conversations", params(InCircle),
     responses((status = 200, body = Vec<Conversation>), (status = "default", body = ApiError)))]
@@ -87,11 +97,20 @@ pub(super) async fn page(
     Named(at): Named<OneConversation>,
     Asked(part): Asked<Part>,
 ) -> Result<Json<Page>, Refusal> {
-    let query = PageQuery {
-        before: part.before,
-        limit: part.limit,
-    };
+    let query = PageQuery { before: part.before, limit: part.limit };
     Ok(Json(desk.node.page(at.circle, at.conversation, query).await?))
+}
+
+/// Reads what this device wrote in a conversation, oldest first, up to 1,000 messages; empty after the last.
+#[utoipa::path(get, path = "/v1/circles/{circle}/conversations/{conversation}/own", tag = "conversations",
+    params(OneConversation, From),
+    responses((status = 200, body = Vec<Message>), (status = "default", body = ApiError)))]
+pub(super) async fn own_messages(
+    State(desk): State<Desk>,
+    Named(at): Named<OneConversation>,
+    Asked(asked): Asked<From>,
+) -> Result<Json<Vec<Message>>, Refusal> {
+    Ok(Json(desk.node.own_messages(at.circle, at.conversation, asked.from).await?))
 }
 
 /// Marks everything that is stored of a conversation as read.

@@ -11,11 +11,8 @@ use crate::{
 /// Tells whether there is a vault and whether it is open.
 #[utoipa::path(get, path = "/v1/vault", tag = "vault", responses(
     (status = 200, body = Vault), (status = "default", body = ApiError)))]
-pub(super) async fn vault(State(desk): State<Desk>) -> Json<Vault> {
-    Json(Vault {
-        exists: desk.node.has_vault().await,
-        locked: desk.node.status().await.locked,
-    })
+pub(super) async fn vault(State(desk): State<Desk>) -> Result<Json<Vault>, Refusal> {
+    Ok(Json(Vault { exists: desk.node.has_vault().await?, locked: desk.node.status().await?.locked }))
 }
 
 /// Creates the vault under a passphrase and leaves it open.

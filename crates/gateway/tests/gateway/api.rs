@@ -3,8 +3,8 @@
 use crate::house::{House, PASSPHRASE};
 use hexode_gateway::{Vault, client::ClientError};
 use node::api::{
-    ApiError, ConversationKind, ErrorKind, Event, Found, InvitationState, Invite, NewGroup, PageQuery, Role,
-    Send, TunnelState,
+    ApiError, ConversationKind, ErrorKind, Event, Found, InvitationState, Invite, PageQuery, Role, Send,
+    TunnelState,
 };
 
 fn kind(error: ClientError) -> ErrorKind {
@@ -15,42 +15,20 @@ fn kind(error: ClientError) -> ErrorKind {
 }
 
 fn send(to: &str, text: &str) -> Send {
-    Send {
-        to: to.into(),
-        text: text.into(),
-    }
+    Send { to: to.into(), text: text.into() }
 }
 
 #[tokio::test]
 async fn a_locked_node_tells_nothing_but_that_it_is_locked() {
     let house = House::new().await;
     let client = &house.client;
-    assert_eq!(
-        client.vault().await.unwrap(),
-        Vault {
-            exists: false,
-            locked: true
-        }
-    );
+    assert_eq!(client.vault().await.unwrap(), Vault { exists: false, locked: true });
     assert_eq!(kind(client.circles().await.unwrap_err()), ErrorKind::Locked);
 
     client.create(PASSPHRASE.into()).await.unwrap();
-    assert_eq!(
-        client.vault().await.unwrap(),
-        Vault {
-            exists: true,
-            locked: false
-        }
-    );
-    assert_eq!(
-        kind(client.create(PASSPHRASE.into()).await.unwrap_err()),
-        ErrorKind::Conflict
-    );
-    let found = Found {
-        name: "Friends".into(),
-        member: "Ann".into(),
-        device: "laptop".into(),
-    };
+    assert_eq!(client.vault().await.unwrap(), Vault { exists: true, locked: false });
+    assert_eq!(kind(client.create(PASSPHRASE.into()).await.unwrap_err()), ErrorKind::Conflict);
+    let found = Found { name: "Friends".into(), member: "Ann".into(), device: "laptop".into() };
     let circle = client.found(&found).await.unwrap();
     client.send(circle.id, &send("everyone", "before")).await.unwrap();
 
@@ -59,26 +37,11 @@ async fn a_locked_node_tells_nothing_but_that_it_is_locked() {
     assert_eq!(events.next().await.unwrap(), Some(Event::Locked));
     let status = client.status().await.unwrap();
     assert!(status.locked && status.circles.is_empty());
-    assert_eq!(
-        kind(client.circle(circle.id).await.unwrap_err()),
-        ErrorKind::Locked
-    );
-    assert_eq!(
-        kind(client.send(circle.id, &send("everyone", "x")).await.unwrap_err()),
-        ErrorKind::Locked
-    );
+    assert_eq!(kind(client.circle(circle.id).await.unwrap_err()), ErrorKind::Locked);
+    assert_eq!(kind(client.send(circle.id, &send("everyone", "x")).await.unwrap_err()), ErrorKind::Locked);
 
     let error = client.unlock("not the passphrase".into()).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ClientError::Refused(ApiError {
-                kind: ErrorKind::User,
-                ..
-            })
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, ClientError::Refused(ApiError { kind: ErrorKind::User, .. })), "{error:?}");
     client.unlock(PASSPHRASE.into()).await.unwrap();
     assert_eq!(events.next().await.unwrap(), Some(Event::Unlocked));
     let everyone = client.conversation(circle.id, "everyone").await.unwrap();
@@ -90,41 +53,16 @@ async fn one_device_founds_invites_and_talks_to_itself() {
     let house = House::open().await;
     let client = &house.client;
     let mut events = client.events().await.unwrap();
-    let found = Found {
-        name: "Friends".into(),
-        member: "Ann".into(),
-        device: "laptop".into(),
-    };
+    let found = Found { name: "Friends".into(), member: "Ann".into(), device: "laptop".into() };
     let circle = client.found(&found).await.unwrap();
     assert_eq!(client.circles().await.unwrap().len(), 1);
     assert_eq!(client.circle(circle.id).await.unwrap().id, circle.id);
     let members = client.members(circle.id).await.unwrap();
-    assert_eq!(
-        (members[0].name.as_str(), members[0].role, members[0].me),
-        ("Ann", Role::Founder, true)
-    );
-    assert!(
-        client
-            .devices(circle.id)
-            .await
-            .unwrap()
-            .iter()
-            .any(|device| device.this)
-    );
-    assert!(
-        client
-            .tunnels(circle.id)
-            .await
-            .unwrap()
-            .iter()
-            .all(|tunnel| tunnel.state != TunnelState::Up)
-    );
+    assert_eq!((members[0].name.as_str(), members[0].role, members[0].me), ("Ann", Role::Founder, true));
+    assert!(client.devices(circle.id).await.unwrap().iter().any(|device| device.this));
+    assert!(client.tunnels(circle.id).await.unwrap().iter().all(|tunnel| tunnel.state != TunnelState::Up));
 
-    let invite = Invite {
-        role: Role::Member,
-        valid_s: 3600,
-        own_device: false,
-    };
+    let invite = Invite { role: Role::Member, valid_s: 3600, own_device: false };
     let invitation = client.invite(circle.id, &invite).await.unwrap();
     assert!(invitation.link.is_some());
     client.withdraw(circle.id, invitation.id).await.unwrap();
@@ -132,10 +70,7 @@ async fn one_device_founds_invites_and_talks_to_itself() {
     assert_eq!(invitations.len(), 1);
     assert_eq!(invitations[0].state, InvitationState::Withdrawn);
 
-    let first = client
-        .send(circle.id, &send("everyone", "one\nline two ✓ \u{1b}[0m"))
-        .await
-        .unwrap();
+    let first = client.send(circle.id, &send("everyone", "one\nline two ✓ \u{1b}[0m")).await.unwrap();
     let last = client.send(circle.id, &send("everyone", "two")).await.unwrap();
     let heard = loop {
         match events.next().await.unwrap().unwrap() {
@@ -146,59 +81,39 @@ async fn one_device_founds_invites_and_talks_to_itself() {
     assert_eq!(heard.text.as_deref(), Some("two"));
 
     let conversations = client.conversations(circle.id).await.unwrap();
-    let everyone = conversations
-        .iter()
-        .find(|conversation| conversation.kind == ConversationKind::Everyone)
-        .unwrap();
+    let everyone =
+        conversations.iter().find(|conversation| conversation.kind == ConversationKind::Everyone).unwrap();
     let page = |before, limit| PageQuery { before, limit };
-    let newest = client
-        .page(circle.id, everyone.id, &page(None, Some(1)))
-        .await
-        .unwrap();
-    assert_eq!(
-        (newest.messages.len(), newest.messages[0].id, newest.more),
-        (1, last.id, true)
-    );
-    let older = client
-        .page(circle.id, everyone.id, &page(Some(last.id), None))
-        .await
-        .unwrap();
+    let newest = client.page(circle.id, everyone.id, &page(None, Some(1))).await.unwrap();
+    assert_eq!((newest.messages.len(), newest.messages[0].id, newest.more), (1, last.id, true));
+    let older = client.page(circle.id, everyone.id, &page(Some(last.id), None)).await.unwrap();
     assert_eq!(older.messages[0].text, first.text);
     assert!(!older.more);
     client.mark_read(circle.id, everyone.id).await.unwrap();
 
-    let exported = client.export(circle.id).await.unwrap();
-    assert_eq!(
-        exported.iter().map(|message| message.id).collect::<Vec<_>>(),
-        [first.id, last.id]
-    );
+    let exported = client.own_messages(circle.id, everyone.id, 0).await.unwrap();
+    assert_eq!(exported.iter().map(|message| message.id).collect::<Vec<_>>(), [first.id, last.id]);
     assert!(client.selfcheck().await.unwrap().iter().all(|check| check.holds));
 }
 
 #[tokio::test]
-async fn names_with_every_sign_find_their_conversation() {
+async fn names_with_every_sign_reach_the_node() {
     let house = House::open().await;
     let client = &house.client;
-    let found = Found {
-        name: "Friends".into(),
-        member: "Ann".into(),
-        device: "laptop".into(),
-    };
+    let found = Found { name: "Friends".into(), member: "Ann".into(), device: "laptop".into() };
     let circle = client.found(&found).await.unwrap();
-    for name in ["a/b", "50% off?", "..", "#1 & co", "王小明 ☂"] {
-        let group = NewGroup {
-            name: name.into(),
-            members: vec![],
+    for name in ["a/b", "50% off?", "..", "#1 & co", "王小明 ☂", "a//b"] {
+        let ClientError::Refused(error) = client.conversation(circle.id, name).await.unwrap_err() else {
+            panic!("{name}");
         };
-        let Ok(group) = client.found_group(circle.id, &group).await else {
-            panic!("no group {name}");
-        };
+        // That the address is found shows in what is not.
         assert_eq!(
-            client.conversation(circle.id, name).await.unwrap().id,
-            group.id,
+            (error.kind, error.message.as_str()),
+            (ErrorKind::NotFound, "no such conversation"),
             "{name}"
         );
     }
-    let nobody = client.conversation(circle.id, "nobody").await.unwrap_err();
-    assert_eq!(kind(nobody), ErrorKind::NotFound);
+    let by_id = client.conversations(circle.id).await.unwrap()[0].id;
+    assert_eq!(client.conversation(circle.id, &by_id.to_string()).await.unwrap().id, by_id);
+    assert_eq!(client.conversation(circle.id, " EVERYONE ").await.unwrap().id, by_id);
 }

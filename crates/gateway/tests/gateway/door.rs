@@ -13,17 +13,11 @@ use tokio::{
 
 /// Sends one request by hand and takes the answer apart.
 async fn refused(house: &House, head: &str, body: &str) -> (u16, ApiError) {
-    let request = format!(
-        "{head} HTTP/1.1\r\nhost: node\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let request = format!("{head} HTTP/1.1\r\nhost: node\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let answer = house.raw(&request).await;
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    (
-        status,
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")),
-    )
+    (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")))
 }
 
 #[tokio::test]
@@ -42,31 +36,16 @@ async fn what_is_not_right_is_refused_in_words() {
             400,
             "the query is wrong",
         ),
-        (
-            &*format!("GET /v1/circles/{id}/conversations/{id}/messages?lim=5"),
-            "",
-            400,
-            "the query is wrong",
-        ),
+        (&*format!("GET /v1/circles/{id}/conversations/{id}/messages?lim=5"), "", 400, "the query is wrong"),
         ("POST /v1/circles", "", 400, "the request's body does not fit"),
-        (
-            "POST /v1/circles",
-            "{\"name\":",
-            400,
-            "the request's body does not fit",
-        ),
+        ("POST /v1/circles", "{\"name\":", 400, "the request's body does not fit"),
         (
             "POST /v1/circles",
             "{\"name\":\"a\",\"member\":\"b\",\"device\":\"c\",\"colour\":\"d\"}",
             400,
             "unknown field `colour`",
         ),
-        (
-            &*format!("POST /v1/circles/{id}/messages"),
-            &*long,
-            400,
-            "larger than 512 KiB",
-        ),
+        (&*format!("POST /v1/circles/{id}/messages"), &*long, 400, "larger than 512 KiB"),
         (&*format!("GET /v1/circles/{id}/members"), "", 404, "circle"),
     ];
     for (head, body, status, message) in cases {
@@ -87,10 +66,7 @@ async fn what_is_not_http_is_let_go() {
         let _ = stream.shutdown().await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
-        assert!(
-            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
-            "{noise:.10?}: {answer:?}"
-        );
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{noise:.10?}: {answer:?}");
     }
     house.client.status().await.unwrap();
 }
@@ -107,10 +83,7 @@ async fn ten_thousand_who_say_nothing_keep_nobody_out() {
         let mut stream = house.connect().await;
         // Half of them begin a request and never end it.
         if silent.len() % 2 == 0 {
-            stream
-                .write_all(b"GET /v1/status HTTP/1.1\r\nhost:")
-                .await
-                .unwrap();
+            stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost:").await.unwrap();
         }
         silent.push(stream);
         if silent.len() % 1000 == 0 {
@@ -132,10 +105,7 @@ async fn who_says_nothing_for_long_is_let_go() {
 
     // The same for a body that does not come.
     stream = house.connect().await;
-    stream
-        .write_all(b"POST /v1/unlock HTTP/1.1\r\nhost: node\r\ncontent-length: 9\r\n\r\n{")
-        .await
-        .unwrap();
+    stream.write_all(b"POST /v1/unlock HTTP/1.1\r\nhost: node\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.contains("did not arrive in time"), "{answer}");
@@ -149,16 +119,7 @@ async fn listeners_are_counted_and_forgotten_when_they_leave() {
         listening.push(house.client.events().await.unwrap());
     }
     let refused = house.client.events().await.unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            ClientError::Refused(ApiError {
-                kind: ErrorKind::Config,
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, ClientError::Refused(ApiError { kind: ErrorKind::Config, .. })), "{refused:?}");
     house.client.status().await.unwrap();
 
     listening.clear();
@@ -168,9 +129,7 @@ async fn listeners_are_counted_and_forgotten_when_they_leave() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(5), again)
-        .await
-        .expect("a place comes free");
+    timeout(Duration::from_secs(5), again).await.expect("a place comes free");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A real node behind a real door.
 
 use hexode_gateway::{Door, Ended, client::Client};
-use node::{Node, NodeOptions};
+use node::{Node, Setup};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
@@ -10,28 +10,24 @@ use tokio::{
 use vault::{Kdf, Options};
 
 /// A node of its own home, served until dropped.
-pub struct House {
-    pub home: tempfile::TempDir,
-    pub client: Client,
-    pub served: JoinHandle<Ended>,
+pub(crate) struct House {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) client: Client,
+    pub(crate) served: JoinHandle<Ended>,
 }
 
 impl House {
     /// Starts a node without a vault.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let door = Door::open(home.path()).unwrap();
-        let node = Node::start(NodeOptions {
+        let node = Node::start(Setup {
             home: home.path().to_owned(),
             bind: vec!["127.0.0.1:0".parse().unwrap()],
             lan: false,
             // The least that is accepted: what is tested here is not the passphrase's strength.
-            vault: Options {
-                kdf: Some(CHEAP),
-                ..Options::default()
-            },
+            vault: Options { kdf: Some(CHEAP), ..Options::default() },
         })
-        .await
         .unwrap();
         let client = Client::new(home.path());
         let served = tokio::spawn(door.serve(node, std::future::pending()));
@@ -39,20 +35,18 @@ impl House {
     }
 
     /// Starts a node with an open vault.
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let house = Self::new().await;
         house.client.create(PASSPHRASE.into()).await.unwrap();
         house
     }
 
-    pub async fn connect(&self) -> UnixStream {
-        UnixStream::connect(hexode_gateway::socket_path(self.home.path()))
-            .await
-            .unwrap()
+    pub(crate) async fn connect(&self) -> UnixStream {
+        UnixStream::connect(hexode_gateway::socket_path(self.home.path())).await.unwrap()
     }
 
     /// Writes bytes as they are and returns all that comes back until the door closes the connection.
-    pub async fn raw(&self, request: &str) -> String {
+    pub(crate) async fn raw(&self, request: &str) -> String {
         let mut stream = self.connect().await;
         // The door may answer and close before it has read everything: that is its right.
         let _ = stream.write_all(request.as_bytes()).await;
@@ -62,9 +56,5 @@ impl House {
     }
 }
 
-pub const PASSPHRASE: &str = "seven wet owls sing at noon";
-const CHEAP: Kdf = Kdf::Argon2id {
-    memory_kib: 64,
-    passes: 1,
-    lanes: 1,
-};
+pub(crate) const PASSPHRASE: &str = "seven wet owls sing at noon";
+const CHEAP: Kdf = Kdf::Argon2id { memory_kib: 64, passes: 1, lanes: 1 };
