@@ -50,11 +50,7 @@ impl Frames {
             }
             at += taken.len();
         }
-        match u32::from_be_bytes(prefix) as usize {
-            0 => Err(FrameError::Empty),
-            found if found > limit => Err(FrameError::TooLong { limit, found }),
-            length => Ok(Some(length)),
-        }
+        checked_length(prefix, limit).map(Some)
     }
 
     /// Reads the body of a frame whose length was read. Memory grows with what comes, not with what was said.
@@ -78,6 +74,15 @@ impl Frames {
             }
             None => Ok(false),
         }
+    }
+}
+
+/// Decodes a frame's length and checks it against its bounds.
+pub(crate) fn checked_length(prefix: [u8; 4], limit: usize) -> Result<usize, FrameError> {
+    match u32::from_be_bytes(prefix) as usize {
+        0 => Err(FrameError::Empty),
+        found if found > limit => Err(FrameError::TooLong { limit, found }),
+        length => Ok(length),
     }
 }
 

@@ -37,6 +37,13 @@ impl Binding {
     }
 }
 
+impl Binding {
+    /// Makes the binding of no session, for [`crate::fuzzing`].
+    pub(crate) const fn fixed() -> Self {
+        Self([5; 32])
+    }
+}
+
 /// What a device says of itself, before it is signed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Statement {

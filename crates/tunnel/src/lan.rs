@@ -14,3 +14,5 @@ mod socket;
 
 pub(crate) use beacon::{Beacon, Finding, Setting};
 pub use packet::{LanError, Packet, decode};
+pub(crate) use packet::{announcement, query};
+pub(crate) use secret::Whereabouts;

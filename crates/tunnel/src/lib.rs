@@ -30,6 +30,8 @@ mod doorway;
 mod endpoint;
 mod event;
 mod framing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod greet;
 mod hello;
 mod knock;

@@ -194,17 +194,25 @@ async fn read(
     }
 }
 
-/// Writes what is queued, as much at once as there is.
+/// Writes what is queued, small frames together.
 async fn write(mut send: SendStream, mut queue: mpsc::UnboundedReceiver<Vec<u8>>, queued: Arc<AtomicUsize>) {
     let mut frames = Vec::new();
     while queue.recv_many(&mut frames, BATCH).await > 0 {
-        let bytes: usize = frames.iter().map(|frame| frame.len() + OVERHEAD).sum();
-        let mut chunks = framing::pack(frames.drain(..));
-        if send.write_all_chunks(&mut chunks).await.is_err() {
-            // The reader sees the same and tells the shell.
-            return;
+        let mut rest = frames.drain(..).peekable();
+        while rest.peek().is_some() {
+            let mut bytes = 0;
+            let part = std::iter::from_fn(|| {
+                let frame = rest.next_if(|_| bytes < WRITE)?;
+                bytes += frame.len() + OVERHEAD;
+                Some(frame)
+            });
+            let mut chunks = framing::pack(part);
+            if send.write_all_chunks(&mut chunks).await.is_err() {
+                // The reader sees the same and tells the shell.
+                return;
+            }
+            queued.fetch_sub(bytes, Ordering::Relaxed);
         }
-        queued.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -234,11 +242,14 @@ pub(crate) fn remote(connection: &Connection) -> SocketAddr {
     }
 }
 
-/// How many bytes of frames the engine may hold of one link before that link is read no further.
-const CREDIT: usize = 4 << 20;
+/// How many bytes of frames the engine may hold of one link before that link is read no further. An engine that
+/// keeps less than this unacknowledged never stops the reading.
+const CREDIT: usize = 8 << 20;
 /// How many bytes may wait to be sent on one link.
 const OUTBOX: usize = 32 << 20;
 /// What a frame costs beyond its bytes, so that many tiny ones are bounded too.
 const OVERHEAD: usize = 64;
-/// How many frames are written at once.
+/// How many frames are taken from the queue at once.
 const BATCH: usize = 256;
+/// After how many bytes a write is long enough.
+const WRITE: usize = 256 << 10;

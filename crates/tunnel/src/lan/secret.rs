@@ -64,11 +64,7 @@ impl Names {
     /// Encodes an announcement.
     pub(crate) fn announce(&self, whereabouts: &Whereabouts) -> Vec<u8> {
         let token = self.token(&whereabouts.device);
-        // Always as long, whatever there is to say: the number of addresses would tell devices apart.
-        let body = wire::encode(whereabouts);
-        let length = u16::try_from(body.len()).expect("sixteen addresses are far shorter");
-        let mut plain = [&length.to_be_bytes()[..], &body].concat();
-        plain.resize(plain.len().max(PADDED), 0);
+        let plain = whereabouts.encode();
         packet::announcement(&self.service, &token, &self.seal.seal(self.context(&token).as_bytes(), &plain))
     }
 
@@ -78,11 +74,7 @@ impl Names {
             return None;
         }
         let plain = self.seal.open(self.context(token).as_bytes(), sealed).ok()?;
-        let (length, rest) = plain.split_first_chunk()?;
-        let body = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
-        let whereabouts: Whereabouts = wire::decode_canonical(body, PADDED).ok()?;
-        let named = token == self.token(&whereabouts.device);
-        (named && whereabouts.addresses.len() <= limits::ADDRESSES).then_some(whereabouts)
+        Whereabouts::decode(&plain).filter(|whereabouts| token == self.token(&whereabouts.device))
     }
 
     fn token(&self, device: &DeviceId) -> String {
@@ -91,6 +83,26 @@ impl Names {
 
     fn context(&self, token: &str) -> String {
         format!("{token}.{}", self.service)
+    }
+}
+
+impl Whereabouts {
+    /// Encodes what is to be sealed.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let body = wire::encode(self);
+        let length = u16::try_from(body.len()).expect("sixteen addresses are far shorter");
+        let mut plain = [&length.to_be_bytes()[..], &body].concat();
+        // Always as long, whatever there is to say: the number of addresses would tell devices apart.
+        plain.resize(plain.len().max(PADDED), 0);
+        plain
+    }
+
+    /// Decodes what was sealed.
+    pub(crate) fn decode(plain: &[u8]) -> Option<Self> {
+        let (length, rest) = plain.split_first_chunk()?;
+        let body = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+        let whereabouts: Self = wire::decode_canonical(body, PADDED).ok()?;
+        (whereabouts.addresses.len() <= limits::ADDRESSES).then_some(whereabouts)
     }
 }
 

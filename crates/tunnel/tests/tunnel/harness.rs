@@ -128,6 +128,7 @@ impl Device {
     pub(crate) fn until_frame(&self) -> Received {
         self.until(|event| match event {
             Event::Frame { bytes, .. } => Some(bytes),
+            Event::Down { .. } => panic!("{event:?}"),
             _ => None,
         })
     }

@@ -3,5 +3,6 @@
 mod harness;
 mod links;
 mod newcomers;
+mod pressure;
 mod stranger;
 mod strangers;

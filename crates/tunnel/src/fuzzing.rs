@@ -1,0 +1,51 @@
+//! The decoders of this crate that are not public, for the fuzzing of the workspace only.
+
+use crypto::SigningKey;
+use wire::{DeviceId, limits};
+
+use crate::{
+    framing,
+    hello::{self, Binding, Kind, Statement},
+    lan::{self, Whereabouts},
+};
+
+/// Makes valid hellos: a member's and a newcomer's.
+pub fn hellos() -> Vec<Vec<u8>> {
+    let (key, binding) = (key(), Binding::fixed());
+    let knock = crate::Knock { invitation: SigningKey::from_seed(&[3; 32]), request: vec![7; 200] };
+    [Kind::Member, Kind::newcomer(&knock, &DeviceId::new(key.public()), &binding)]
+        .map(|kind| hello::make(&key, Statement { instance: 7, serial: 1, kind }, &binding))
+        .into()
+}
+
+/// Tells whether bytes are a hello of the device that [`hellos`] speaks for.
+pub fn is_hello(bytes: &[u8]) -> bool {
+    hello::check(bytes, &DeviceId::new(key().public()), &Binding::fixed()).is_ok()
+}
+
+/// Tells whether bytes begin as a frame does.
+pub fn is_frame_length(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|prefix| framing::checked_length(*prefix, limits::FRAME).is_ok())
+}
+
+/// Makes packets as they are multicast: a question and an announcement.
+pub fn lan_packets() -> Vec<Vec<u8>> {
+    let (service, token) = ("_abcdefghijklmno._udp.local", "token");
+    vec![lan::query(service), lan::announcement(service, token, &whereabouts())]
+}
+
+/// Makes what is sealed in an announcement.
+pub fn whereabouts() -> Vec<u8> {
+    let addresses = ["192.0.2.1:4000", "[2001:db8::1]:4000"].iter().filter_map(|at| at.parse().ok());
+    let device = DeviceId::new(key().public());
+    Whereabouts { device, at: 1_700_000_000, addresses: addresses.collect() }.encode()
+}
+
+/// Tells whether bytes are what is sealed in an announcement.
+pub fn is_whereabouts(plain: &[u8]) -> bool {
+    Whereabouts::decode(plain).is_some()
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[1; 32])
+}
