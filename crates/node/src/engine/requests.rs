@@ -194,7 +194,7 @@ impl Access<'_, '_> {
             let expires_ms = now_ms.saturating_add(request.valid_s.saturating_mul(1000));
             let newcomer =
                 if request.own_device { Newcomer::OwnDevice } else { Newcomer::Other(request.role.into()) };
-            let (terms, hints) = (Terms { newcomer, expires_ms }, circle.hints());
+            let (terms, hints) = (Terms { newcomer, expires_ms }, circle.hints(newcomer));
             let (entry, invitation) = circle
                 .charter
                 .invite(terms, hints, &circle.key, now_ms, access.ctx.entropy)
@@ -436,25 +436,31 @@ impl Access<'_, '_> {
 }
 
 impl CircleState {
-    /// Lists where a newcomer may find a device that lets him in: this one and those with a link.
-    fn hints(&self) -> Vec<Hint> {
-        let own = Hint { device: self.me, addresses: self.own_addresses().into_iter().take(4).collect() };
-        let linked = self.links.keys().filter_map(|device| {
-            let addresses = self.known.get(device)?.iter().rev().take(2).copied().collect();
-            Some(Hint { device: *device, addresses })
+    /// Lists where a newcomer may find a device that can let him in: this one, those with a link, then others.
+    fn hints(&self, newcomer: Newcomer) -> Vec<Hint> {
+        let roster = self.charter.roster();
+        let admits = |device: &&charter::Device| match newcomer {
+            Newcomer::OwnDevice => Some(device.member) == self.my_member(),
+            // Whoever lets in must be as senior as who comes in; see the charter's rules of admission.
+            Newcomer::Other(role) => device.role <= role && device.role != charter::Role::Guest,
+        };
+        let mut hints: Vec<_> = roster
+            .devices()
+            .values()
+            .filter(admits)
+            .map(|device| {
+                let known =
+                    if device.id == self.me { Some(&self.addresses) } else { self.known.get(&device.id) };
+                let addresses = known.into_iter().flatten().rev().take(HINT_ADDRESSES).copied().collect();
+                Hint { device: device.id, addresses }
+            })
+            .filter(|hint: &Hint| !hint.addresses.is_empty())
+            .collect();
+        hints.sort_by_key(|hint| {
+            (hint.device != self.me, !self.links.contains_key(&hint.device), hint.device)
         });
-        let others = self.known.iter().filter(|(device, _)| !self.links.contains_key(device));
-        let others = others.filter(|(device, _)| self.live_member(device).is_some());
-        let others = others.map(|(device, addresses)| Hint {
-            device: *device,
-            addresses: addresses.iter().rev().take(1).copied().collect(),
-        });
-        std::iter::once(own)
-            .chain(linked)
-            .chain(others)
-            .filter(|hint| !hint.addresses.is_empty())
-            .take(4)
-            .collect()
+        hints.truncate(HINTS);
+        hints
     }
 
     /// Hashes the circle and both devices' keys, the same from both sides.
@@ -537,5 +543,8 @@ fn code(digest: &[u8; 32]) -> String {
 
 const SAFETY: &str = "hexode/node/safety/1";
 const LONGEST_INVITATION: Duration = Duration::from_secs(366 * 24 * 3600);
+/// How many devices an invitation names, and how many addresses of each: what a QR code holds with ease.
+const HINTS: usize = 4;
+const HINT_ADDRESSES: usize = 3;
 /// How many bytes of one's own messages are read at once for an export.
 const EXPORT_BYTES: usize = 1 << 20;

@@ -1,0 +1,73 @@
+//! One file a command. A new one is a `mod` line and a line in the list.
+
+use clap::Subcommand;
+
+use crate::{failure::Failure, session::Session};
+
+mod chat;
+mod circles;
+mod completions;
+mod conversations;
+mod demo;
+mod devices;
+mod down;
+mod export;
+mod found;
+mod group;
+mod invite;
+mod join;
+mod lock;
+mod members;
+mod read;
+mod selfcheck;
+mod send;
+mod status;
+mod tail;
+mod unlock;
+mod up;
+mod verify;
+
+macro_rules! commands {
+    ($($(#[$meta:meta])* $name:ident => $module:ident,)*) => {
+        /// What can be asked of the program.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$meta])* $name($module::Args),)*
+        }
+
+        impl Command {
+            /// Does it.
+            pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
+                match self {
+                    $(Self::$name(args) => args.run(session).await,)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Demo => demo,
+    Up => up,
+    Down => down,
+    Found => found,
+    Invite => invite,
+    Join => join,
+    #[command(visible_alias = "circle")]
+    Circles => circles,
+    Members => members,
+    Devices => devices,
+    Verify => verify,
+    Group => group,
+    Conversations => conversations,
+    Send => send,
+    Read => read,
+    Tail => tail,
+    Chat => chat,
+    Status => status,
+    Lock => lock,
+    Unlock => unlock,
+    Export => export,
+    Selfcheck => selfcheck,
+    Completions => completions,
+}
