@@ -2,7 +2,12 @@
 //!
 //! `cargo test -p hexode-charter --test vectors -- --ignored` writes them anew; the difference shows what changed.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first thing amiss")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test ends at the first thing amiss"
+)]
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

@@ -150,22 +150,25 @@ impl Charter {
     ) -> Result<Vec<Accepted>, CommandError> {
         let grants = self.ledger.grants(Target::Device(device));
         let last = *grants.last().ok_or(CommandError::NoSuchTarget)?;
-        let mut accepted = Vec::new();
-        let mut needed = vec![last];
+        let grant = Action::Grant { of: self.ledger.at(last).id, role };
         match self.roster().device(&device) {
-            Some(now) if now.role == role => return Ok(accepted),
+            Some(now) if now.role == role => Ok(Vec::new()),
             Some(now) if now.role < role => {
-                accepted.push(self.remove(Target::Device(device), Keep::Seen, key, now_ms)?);
+                // Both or none: a removal that nobody stores would be lost, and its place written twice.
+                let mut both = self.clone();
+                let removal = both.remove(Target::Device(device), Keep::Seen, key, now_ms)?;
+                let granted = both.write(key, now_ms, grant, &[last])?;
+                *self = both;
+                Ok(vec![removal, granted])
             }
-            Some(_) => {}
+            Some(_) => Ok(vec![self.write(key, now_ms, grant, &[last])?]),
             None => {
                 let removal = self.roster().removed().get(&device).map(|removed| removed.entry);
-                needed.extend(removal.and_then(|entry| self.ledger.index(&entry)));
+                let removal = removal.and_then(|entry| self.ledger.index(&entry));
+                let needed: Vec<_> = removal.into_iter().chain([last]).collect();
+                Ok(vec![self.write(key, now_ms, grant, &needed)?])
             }
         }
-        let of = self.ledger.at(last).id;
-        accepted.push(self.write(key, now_ms, Action::Grant { of, role }, &needed)?);
-        Ok(accepted)
     }
 
     /// Removes a device, also one that left before: then the entry makes void what was not seen of it.

@@ -1,3 +1,5 @@
+#![allow(clippy::string_slice, reason = "a link is ASCII")]
+
 use proptest::prelude::*;
 use wire::limits;
 

@@ -49,10 +49,11 @@ pub(crate) struct Growth<'a> {
 }
 
 impl Growth<'_> {
-    /// T6: nothing that a remover had seen comes to be void by the removal. (It may even come to count, if what
-    /// made it void was not seen.)
+    /// T6: nothing that a remover had seen comes to be void by the removal itself: if something does, another
+    /// entry counts again which the removal freed of what had made it void.
     pub(crate) fn spares_what_was_seen(&self) -> bool {
-        self.all(|index, _, was, is| is || !was || !self.new.kept.contains(index))
+        let spared = self.all(|index, _, was, is| is || !was || !self.new.kept.contains(index));
+        spared || !self.all(|_, _, was, is| was || !is)
     }
 
     /// T8: nothing changes at an earlier place than the new entry's.

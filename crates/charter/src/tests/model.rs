@@ -339,7 +339,15 @@ impl Circle {
 #[test]
 fn the_rules_hold_in_every_history_of_two_further_entries() {
     let checker = Circle::new(2, false).checker().threads(2).spawn_bfs().join();
-    println!("{} histories", checker.unique_state_count());
+    assert!(checker.unique_state_count() > 20_000, "{} histories only", checker.unique_state_count());
+    checker.assert_properties();
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --release -p hexode-charter three_further -- --ignored"]
+fn the_rules_hold_in_every_history_of_three_further_entries() {
+    let checker = Circle::new(3, false).checker().threads(2).spawn_bfs().join();
+    assert!(checker.unique_state_count() > 1_000_000, "{} histories only", checker.unique_state_count());
     checker.assert_properties();
 }
 

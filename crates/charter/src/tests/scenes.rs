@@ -109,6 +109,26 @@ fn a_withdrawn_invitation_admits_nobody() {
 }
 
 #[test]
+fn a_younger_device_withdraws_nothing_of_the_older_one() {
+    let mut ann = ann();
+    let mut ben = ann.bring(2, Role::Admin);
+    let own = ben.invite(Newcomer::OwnDevice).unwrap();
+    let mut phone = ben.admit(3, &own).unwrap();
+    let of_phone = phone.invite(Newcomer::Other(Role::Member)).unwrap();
+    let of_ben = ben.invite(Newcomer::Other(Role::Member)).unwrap();
+    meet(&mut [&mut ann, &mut ben, &mut phone]);
+    let refused = phone.charter.withdraw(of_ben.id(), &phone.key, NOW).unwrap_err();
+    assert_eq!(refused, CommandError::NotSenior);
+    let forged = Action::Withdraw { invitation: of_ben.id() };
+    let forged = phone.forge(&phone.heads(), phone.grant(), forged);
+    let entry = ann.charter.handle_entry(forged).unwrap();
+    assert_eq!(ann.void_reason(&entry[0]), Some(VoidReason::NotSenior));
+    assert!(ann.charter.roster().invitations()[&of_ben.id()].is_open(NOW));
+    let _ = ben.charter.withdraw(of_phone.id(), &ben.key, NOW).unwrap();
+    assert!(!ben.charter.roster().invitations()[&of_phone.id()].is_open(NOW));
+}
+
+#[test]
 fn an_expired_invitation_admits_nobody() {
     let mut ann = ann();
     let invitation = ann.invite(Newcomer::Other(Role::Member)).unwrap();

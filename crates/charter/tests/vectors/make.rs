@@ -7,14 +7,14 @@ use charter::{
 use crypto::{Entropy, SigningKey};
 use wire::{Blob, DeviceId, EntryId, Name, Signature};
 
-pub struct Made {
-    pub name: &'static str,
+pub(crate) struct Made {
+    pub(crate) name: &'static str,
     head: Vec<(&'static str, String)>,
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Made {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let hex = data_encoding::HEXLOWER.encode(&self.bytes);
         let head = self.head.iter().map(|(key, value)| format!("{key}: {value}\n"));
         let lines = hex.as_bytes().chunks(96).map(|line| format!("{}\n", String::from_utf8_lossy(line)));
@@ -114,7 +114,7 @@ fn sign_raw(bytes: Vec<u8>, key: &SigningKey) -> Vec<u8> {
     Signed { bytes: Blob(bytes), signature }.to_blob().0
 }
 
-pub fn all() -> Vec<Made> {
+pub(crate) fn all() -> Vec<Made> {
     let (ann, ben, cara, phone) = (key(1), key(2), key(3), key(4));
     let (mut charter, founding) = Charter::found(&terms(None), &ann, NOW, &mut Counting(0)).unwrap();
     let mut maker = Maker { all: Vec::new(), circle: charter.circle().to_string(), given: Vec::new() };
@@ -283,6 +283,12 @@ fn void_and_refused(maker: &mut Maker, charter: &Charter, last: &Blob, keys: &[&
     let bad = Entry { action: Action::Withdraw { invitation }, ..next.clone() };
     let error = "entry refers to an invitation that its author did not know";
     maker.refuse("unknown-invitation", "an invitation nobody knows", error, signed(&bad, ben));
+
+    let founding = EntryId::new(*base.circle.as_bytes());
+    let bad =
+        Entry { seq: 0, previous: None, parents: vec![founding], lamport: 1, action: Action::Leave, ..base };
+    let comment = "Ben cites a grant which, by his parents, he does not know";
+    maker.refuse("cite-not-known", comment, "author cites no grant of his", signed(&bad, ben));
 
     let target = Target::Device(DeviceId::new(ann.public()));
     let action = Action::Revoke { target, keep: vec![id] };
