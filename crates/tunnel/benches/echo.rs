@@ -1,7 +1,12 @@
 //! Round trip of a 300-byte frame between two devices, each with a thread and a current-thread runtime of its own,
 //! against iroh's bare stream in the same run: `cargo bench -p hexode-tunnel --bench echo`.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, not a program")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a measurement, not a program"
+)]
 
 use std::{
     collections::BTreeSet,

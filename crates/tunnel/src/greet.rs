@@ -41,6 +41,16 @@ impl Identity {
     }
 }
 
+/// A connection that we dialled and on which both hellos hold.
+pub(crate) struct Greeting {
+    pub(crate) device: DeviceId,
+    pub(crate) connection: Connection,
+    pub(crate) key_exchange: &'static str,
+    pub(crate) checked: Checked,
+    pub(crate) send: SendStream,
+    pub(crate) frames: Frames,
+}
+
 /// Reads the other side's hello and checks it.
 pub(crate) async fn hear<S: ConnectionState>(
     identity: &Identity,

@@ -18,21 +18,14 @@ use wire::DeviceId;
 use crate::{
     Knock, RefuseReason, Timing, dial,
     framing::Frames,
-    greet::{GreetError, Identity},
+    greet::{GreetError, Greeting, Identity},
     hello::Checked,
 };
 
 /// How a newcomer's knocking goes.
 pub(crate) enum Knocking {
     /// A device let us in: the link can come up.
-    Admitted {
-        device: DeviceId,
-        connection: Connection,
-        key_exchange: &'static str,
-        checked: Checked,
-        send: SendStream,
-        frames: Frames,
-    },
+    Admitted(Box<Greeting>),
     /// We were turned away for good.
     Refused(RefuseReason),
     /// One of the hinted devices was not reached.
@@ -81,14 +74,8 @@ async fn round(
         let error = match outcome {
             Ok((connection, key_exchange)) => match knock(newcomer, &connection, &device).await {
                 Ok((checked, send, frames)) => {
-                    return Some(Knocking::Admitted {
-                        device,
-                        connection,
-                        key_exchange,
-                        checked,
-                        send,
-                        frames,
-                    });
+                    let greeting = Greeting { device, connection, key_exchange, checked, send, frames };
+                    return Some(Knocking::Admitted(Box::new(greeting)));
                 }
                 Err(error) => error,
             },

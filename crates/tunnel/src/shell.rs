@@ -10,10 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use iroh::{
-    Endpoint, Watcher,
-    endpoint::{Connection, SendStream},
-};
+use iroh::{Endpoint, Watcher, endpoint::Connection};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{AbortHandle, JoinSet},
@@ -27,9 +24,8 @@ use crate::{
     accept::{self, Caller, Heard, Porter, Waiting},
     contact::Contact,
     dial, endpoint,
-    framing::Frames,
-    greet::{GreetError, Identity},
-    hello::{Checked, Role},
+    greet::{GreetError, Greeting, Identity},
+    hello::Role,
     knock::{self, Knocking, Newcomer},
     lan,
     link::{self, Ended, Greeted, Link},
@@ -92,21 +88,9 @@ struct Inbox {
 
 /// How far a dial has come.
 enum Dialled {
-    Connected {
-        device: DeviceId,
-        connection: Connection,
-        key_exchange: &'static str,
-    },
-    Greeted {
-        device: DeviceId,
-        connection: Connection,
-        key_exchange: &'static str,
-        heard: (Checked, SendStream, Frames),
-    },
-    Failed {
-        device: DeviceId,
-        error: GreetError,
-    },
+    Connected { device: DeviceId, connection: Connection, key_exchange: &'static str },
+    Greeted(Box<Greeting>),
+    Failed { device: DeviceId, error: GreetError },
 }
 
 /// What became of a newcomer who waited.
@@ -362,21 +346,26 @@ impl Shell {
                     (self.identity.clone(), self.timing.hello, self.outlets.dialled.clone());
                 self.tasks.spawn(async move {
                     let news = match dial::greet(identity, &connection, &device, serial, None, limit).await {
-                        Ok(heard) => Dialled::Greeted { device, connection, key_exchange, heard },
+                        Ok((checked, send, frames)) => {
+                            let greeting =
+                                Greeting { device, connection, key_exchange, checked, send, frames };
+                            Dialled::Greeted(Box::new(greeting))
+                        }
                         Err(error) => Dialled::Failed { device, error },
                     };
                     let _ = dialled.send(news);
                 });
             }
-            Dialled::Greeted { device, connection, key_exchange, heard: (checked, send, frames) } => {
+            Dialled::Greeted(greeting) => {
+                let device = greeting.device;
                 if let Some(contact) = self.contacts.get_mut(&device) {
                     contact.ended();
                 }
                 if !self.allowed.borrow().contains(&device) {
-                    connection.close(code::GO_AWAY, b"");
+                    greeting.connection.close(code::GO_AWAY, b"");
                     return;
                 }
-                let greeted = self.initiated(device, connection, key_exchange, &checked, send, frames);
+                let greeted = self.initiated(*greeting);
                 self.settle(greeted);
             }
             Dialled::Failed { device, error } => self.handle_failed(device, &error),
@@ -475,9 +464,9 @@ impl Shell {
             return;
         }
         match news {
-            Knocking::Admitted { device, connection, key_exchange, checked, send, frames } => {
+            Knocking::Admitted(greeting) => {
                 self.knocking = None;
-                let greeted = self.initiated(device, connection, key_exchange, &checked, send, frames);
+                let greeted = self.initiated(*greeting);
                 self.settle(greeted);
             }
             Knocking::Refused(reason) => {
@@ -490,15 +479,8 @@ impl Shell {
         }
     }
 
-    fn initiated(
-        &mut self,
-        device: DeviceId,
-        connection: Connection,
-        key_exchange: &'static str,
-        checked: &Checked,
-        send: SendStream,
-        frames: Frames,
-    ) -> Greeted {
+    fn initiated(&mut self, greeting: Greeting) -> Greeted {
+        let Greeting { device, connection, key_exchange, checked, send, frames } = greeting;
         let (instance, serial) = checked.number();
         let id = self.next_link();
         Greeted { id, device, initiated: true, instance, serial, connection, key_exchange, send, frames }

@@ -1,6 +1,12 @@
 //! Discovery over real multicast, between two network namespaces joined by a virtual cable. Needs root and `ip`;
 //! fails without them. Run by the nextest profile `netns`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that does not hold should say where"
+)]
+
 #[path = "tunnel/harness.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod harness;

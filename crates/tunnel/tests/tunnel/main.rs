@@ -1,5 +1,11 @@
 //! Real endpoints on the loopback interface, each with a runtime and a thread of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that does not hold should say where"
+)]
+
 mod harness;
 mod links;
 mod newcomers;
