@@ -69,9 +69,7 @@ impl Header {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.context();
         bytes.extend_from_slice(&self.wrapped);
-        let sum = checksum(&bytes);
-        bytes.extend_from_slice(&sum);
-        bytes
+        with_checksum(&bytes)
     }
 
     /// Reads a header, and refuses what is damaged, newer than this build, or asks too much of the device.
@@ -135,6 +133,16 @@ impl Header {
         bytes.extend_from_slice(&self.salt);
         bytes
     }
+}
+
+/// Returns a header without its checksum.
+pub(crate) fn content(header: &[u8]) -> &[u8] {
+    header.get(..header.len().saturating_sub(CHECKSUM)).unwrap_or_default()
+}
+
+/// Puts the checksum behind the rest of a header.
+pub(crate) fn with_checksum(content: &[u8]) -> Vec<u8> {
+    [content, &checksum(content)].concat()
 }
 
 fn checksum(content: &[u8]) -> [u8; CHECKSUM] {

@@ -39,6 +39,8 @@ mod device;
 mod entry;
 mod error;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod harden;
 mod header;
 mod invitation;

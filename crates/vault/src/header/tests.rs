@@ -1,4 +1,5 @@
 use crypto::OsEntropy;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -12,12 +13,6 @@ fn header(kdf: Kdf) -> (MasterKey, Header) {
     let master = MasterKey::generate(&mut OsEntropy);
     let header = Header::wrap(&master, &passphrase(), kdf, &mut OsEntropy).unwrap();
     (master, header)
-}
-
-fn with_checksum(mut content: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&content);
-    content.extend_from_slice(&sum);
-    content
 }
 
 #[test]
@@ -67,7 +62,7 @@ fn a_change_whose_checksum_fits_does_not_unwrap() {
     for at in 0..content.len() {
         let mut bad = content.to_vec();
         bad[at] ^= 1;
-        match Header::decode(&with_checksum(bad)) {
+        match Header::decode(&with_checksum(&bad)) {
             Ok(header) => {
                 let opened = header.unwrap(&passphrase()).map(drop);
                 assert!(matches!(opened, Err(OpenError::WrongPassphrase)), "byte {at}");
@@ -83,7 +78,7 @@ fn a_header_from_a_newer_version_is_named_whatever_follows() {
     let mut content = MAGIC.to_vec();
     content.extend_from_slice(&(VERSION + 1).to_be_bytes());
     content.extend_from_slice(b"whatever version 2 will hold");
-    let read = Header::decode(&with_checksum(content));
+    let read = Header::decode(&with_checksum(&content));
     assert!(matches!(read, Err(OpenError::NewerVersion { found: 2, known: 1 })));
 }
 
@@ -92,4 +87,15 @@ fn a_header_that_asks_for_a_tebibyte_is_damage() {
     let (_, mut header) = header(CHEAP);
     header.kdf = Kdf::Argon2id { memory_kib: 1 << 30, passes: 1, lanes: 1 };
     assert!(matches!(Header::decode(&header.encode()), Err(OpenError::Damaged { what: Part::Header })));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_header_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), sealed: bool) {
+        let bytes = if sealed { with_checksum(&[&MAGIC[..], &bytes].concat()) } else { bytes };
+        if let Ok(header) = Header::decode(&bytes) {
+            prop_assert!(header.kdf.is_bounded());
+            prop_assert_eq!(header.encode(), bytes);
+        }
+    }
 }

@@ -1,0 +1,27 @@
+use tunnel::{fuzzing, lan};
+
+use super::{Decoder, SMALL};
+
+pub(super) fn decoders() -> Vec<Decoder> {
+    vec![
+        Decoder { name: "hello", seeds: fuzzing::hellos(), bound: SMALL, run: Box::new(fuzzing::is_hello) },
+        Decoder {
+            name: "frame-length",
+            seeds: vec![vec![0, 0, 0, 1], vec![0, 0x10, 0, 0]],
+            bound: SMALL,
+            run: Box::new(fuzzing::is_frame_length),
+        },
+        Decoder {
+            name: "lan-packet",
+            seeds: fuzzing::lan_packets(),
+            bound: SMALL,
+            run: Box::new(|bytes| lan::decode(bytes).is_ok()),
+        },
+        Decoder {
+            name: "lan-announcement",
+            seeds: vec![fuzzing::whereabouts()],
+            bound: SMALL,
+            run: Box::new(fuzzing::is_whereabouts),
+        },
+    ]
+}
