@@ -1,0 +1,148 @@
+use node::api::{Circle, Tunnel, TunnelState};
+use serde::Serialize;
+
+use super::{
+    circles::{state, you},
+    devices::{full_name, verified},
+};
+use crate::{
+    failure::Failure,
+    session::{self, Session},
+    table::Table,
+    text, time,
+};
+
+/// Show how the node stands and who is connected how
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// The node, and its circles with their tunnels.
+#[derive(Debug, Serialize)]
+struct Shown {
+    version: String,
+    locked: bool,
+    started_ms: u64,
+    circles: Vec<CircleShown>,
+}
+
+#[derive(Debug, Serialize)]
+struct CircleShown {
+    #[serde(flatten)]
+    circle: Circle,
+    tunnels: Vec<Tunnel>,
+}
+
+impl Args {
+    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
+        let status = session.client.status().await?;
+        let mut circles = Vec::new();
+        if !status.locked {
+            for circle in session.circles().await? {
+                let tunnels = session.client.tunnels(circle.id).await?;
+                circles.push(CircleShown { circle, tunnels });
+            }
+        }
+        let shown =
+            Shown { version: status.version, locked: status.locked, started_ms: status.started_ms, circles };
+        session.answer(&shown, || show(&shown))
+    }
+}
+
+fn show(shown: &Shown) -> String {
+    let lock = if shown.locked { "locked; `hexode unlock` opens it" } else { "unlocked" };
+    let mut text = format!(
+        "Hexode {} runs since {}, {lock}.\n",
+        text::line(&shown.version),
+        time::minute(shown.started_ms)
+    );
+    for CircleShown { circle, tunnels } in &shown.circles {
+        text.push_str(&show_circle(circle));
+        if !tunnels.is_empty() {
+            text.push('\n');
+            text.push_str(&show_tunnels(tunnels));
+        }
+    }
+    if shown.circles.is_empty() && !shown.locked {
+        text.push_str("This device belongs to no circle.\n");
+    }
+    text
+}
+
+fn show_circle(circle: &Circle) -> String {
+    let addresses: Vec<_> = circle.addresses.iter().map(ToString::to_string).collect();
+    let mut shown = format!("\n{} ({}): {}", session::name(circle), circle.id.short(), state(circle));
+    if circle.member_name.is_some() {
+        shown.push_str(&format!(
+            "; you are {}\n  {} members, {} devices, {} connected, {} unread, roster {}",
+            you(circle),
+            circle.members,
+            circle.devices,
+            circle.connected,
+            circle.unread,
+            text::line(&circle.roster_digest.chars().take(8).collect::<String>()),
+        ));
+    }
+    shown.push('\n');
+    if !addresses.is_empty() {
+        shown.push_str(&format!("  reachable at {}\n", addresses.join(", ")));
+    }
+    if let Some(trouble) = &circle.trouble {
+        shown.push_str(&format!("  trouble: {}\n", text::block(trouble)));
+    }
+    shown
+}
+
+fn show_tunnels(tunnels: &[Tunnel]) -> String {
+    let mut table = Table::new(&[
+        "DEVICE",
+        "TUNNEL",
+        "CHANNEL",
+        "PATH",
+        "ROUND TRIP",
+        "KEY EXCHANGE",
+        "VERIFIED",
+        "SINCE",
+    ]);
+    let mut why = String::new();
+    for tunnel in tunnels {
+        let name = full_name(&tunnel.device);
+        let mut row = vec![name.clone(), tunnel_state(tunnel.state).into()];
+        match &tunnel.path {
+            Some(path) => row.extend([
+                text::line(&path.channel),
+                path.remote.to_string(),
+                time::round_trip(path.round_trip_us),
+                text::line(&path.key_exchange),
+            ]),
+            None => row.extend(["-"; 4].map(str::to_owned)),
+        }
+        row.push(verified(&tunnel.device).split(',').next().unwrap_or_default().to_owned());
+        row.push(tunnel.path.as_ref().map_or_else(|| "-".into(), |path| time::minute(path.since_ms)));
+        table.row(row);
+        if tunnel.state != TunnelState::Up {
+            why.push_str(&reason(&name, tunnel));
+        }
+    }
+    table.text("  ") + &why
+}
+
+/// Says why a tunnel is not up.
+fn reason(name: &str, tunnel: &Tunnel) -> String {
+    let addresses: Vec<_> = tunnel.addresses.iter().map(ToString::to_string).collect();
+    let mut said = match tunnel.state {
+        TunnelState::NoAddress => format!("  {name}: no address is known"),
+        _ => format!("  {name}: {} attempts at {}", tunnel.attempts, addresses.join(", ")),
+    };
+    if let Some(error) = &tunnel.last_error {
+        said.push_str(&format!("; {}", text::line(error)));
+    }
+    said + "\n"
+}
+
+fn tunnel_state(state: TunnelState) -> &'static str {
+    match state {
+        TunnelState::Up => "up",
+        TunnelState::Dialling => "dialling",
+        TunnelState::NoAddress => "no address",
+    }
+}

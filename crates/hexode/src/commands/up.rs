@@ -1,0 +1,136 @@
+use std::{net::SocketAddr, path::Path, pin::pin};
+
+use gateway::{Door, Ended};
+use node::{Node, Setup, api::ErrorKind};
+use serde::Serialize;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    task::spawn_blocking,
+};
+
+use crate::{failure::Failure, passphrase::Source, session::Session};
+
+/// Run this device's node in the foreground, until Ctrl-C
+///
+/// On first use it makes the vault and asks for a new passphrase twice; after that it asks for it once. All other
+/// commands speak to the running node, from another terminal.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    passphrase: Source,
+
+    /// Start locked and ask for nothing; `hexode unlock` opens it
+    #[arg(long, conflicts_with = "passphrase_file")]
+    locked: bool,
+
+    /// Where tunnels listen, as ADDRESS:PORT; may be given several times [default: every interface, any port]
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Vec<SocketAddr>,
+
+    /// Do not look for members on the local network, nor be found there
+    #[arg(long)]
+    no_lan: bool,
+}
+
+/// What is said when the node is ready.
+#[derive(Debug, Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    locked: bool,
+    socket: &'a Path,
+}
+
+impl Args {
+    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
+        vault::harden_process()?;
+        let mut signals = Signals::new()?;
+        let door = Door::open(&session.home)?;
+        let socket = door.path().to_owned();
+        let setup = Setup {
+            home: session.home.clone(),
+            bind: self.bind,
+            lan: !self.no_lan,
+            vault: vault::Options::default(),
+        };
+        let node = Node::start(setup)?;
+        // Clients are answered from here on, also while a person is looking for his passphrase.
+        let (close, closing) = oneshot::channel::<()>();
+        let mut served = pin!(door.serve(node.clone(), async {
+            // That the sender is dropped says the same.
+            let _ = closing.await;
+        }));
+
+        let locked = self.locked;
+        let begun = async {
+            if !locked {
+                open(&node, self.passphrase).await?;
+            }
+            let ready = Ready { ready: true, locked, socket: &socket };
+            session.answer(&ready, || {
+                let state = if locked { "running, locked" } else { "running" };
+                format!("Hexode is {state}. Its socket is {}; Ctrl-C ends it.\n", socket.display())
+            })?;
+            std::future::pending().await
+        };
+        let outcome = tokio::select! {
+            Ended::ByCaller | Ended::ByRequest = &mut served => Ok(()),
+            failure = begun => failure,
+            () = signals.next() => {
+                let _ = close.send(());
+                served.await;
+                Ok(())
+            }
+        };
+        tokio::select! {
+            () = node.stop() => outcome,
+            () = signals.next() => Err(Failure::new(ErrorKind::Internal, "ended before the node had stopped")),
+        }
+    }
+}
+
+/// Opens the vault, or makes one if there is none; a person may mistype.
+async fn open(node: &Node, source: Source) -> Result<(), Failure> {
+    let exists = node.has_vault().await?;
+    for mistakes in 0.. {
+        let asked = source.clone();
+        let get = move || if exists { asked.ask() } else { asked.choose() };
+        let passphrase = spawn_blocking(get).await.map_err(|_| gone())??;
+        let opened = if exists { node.unlock(passphrase).await } else { node.create(passphrase).await };
+        match opened {
+            // Somebody may have opened it through the socket in the meantime.
+            Err(error) if error.kind == ErrorKind::Conflict && !node.status().await?.locked => break,
+            Err(error) if error.kind == ErrorKind::User && source.is_person() && mistakes < MISTAKES => {
+                Failure::from(error).report(false);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+    Ok(())
+}
+
+fn gone() -> Failure {
+    Failure::new(ErrorKind::Internal, "the question for the passphrase broke off")
+}
+
+/// The two ways in which a person or a system asks a process to end.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+const MISTAKES: u32 = 2;

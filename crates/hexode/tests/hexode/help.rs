@@ -1,0 +1,174 @@
+use crate::device::{Device, assert_says};
+
+#[test]
+fn the_program_says_what_it_can_do() {
+    let device = Device::new();
+    assert_says!(device.run(&["--help"]), @r"
+    exit 0
+    --- out
+    Write to the people of your circle, device to device, with no server anywhere
+
+    Usage: hexode [OPTIONS] <COMMAND>
+
+    Commands:
+      demo           Watch four devices of three people found a circle and talk, with no server
+      up             Run this device's node in the foreground, until Ctrl-C
+      down           Ask the running node to close its tunnels and its vault and to end
+      found          Found a circle, with oneself as its first member
+      invite         Invite somebody by a link, a QR code or a file that lets one person in, once
+      join           Join a circle by an invitation, and wait until a member lets you in
+      circles        List the circles this device belongs to [alias: circle]
+      members        List the circle's members, or remove one
+      devices        List the circle's devices, or remove one
+      verify         Compare safety words with another device, to be sure that nobody sits in between
+      group          Found a group of some of the circle's members
+      conversations  List the circle's conversations
+      send           Send a message: it is stored on this device and goes out from there by itself
+      read           Read a conversation, oldest first, and mark it as read
+      tail           Show messages as they come, until Ctrl-C; marks nothing as read
+      chat           Talk on a full screen; F1 shows the keys
+      status         Show how the node stands and who is connected how
+      lock           Lock the node: close its tunnels and its vault and drop the keys from memory
+      unlock         Unlock the node; makes the vault if there is none yet
+      export         Write out the messages that this device has written, readable by anybody
+      selfcheck      Let the node check itself
+      completions    Write the script that completes this program's commands in a shell
+      help           Print this message or the help of the given subcommand(s)
+
+    Options:
+          --home <DIR>
+              The home folder: vault and socket lie in it [default: hexode in the XDG data folder]
+              
+              [env: HEXODE_HOME]
+
+          --json
+              Answer in JSON, and say errors in JSON
+
+          --circle <NAME|ID>
+              Which circle, by name or id; needed only when this device belongs to several
+
+      -v, --verbose...
+              Log more to standard error; twice and thrice for still more
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Exit codes:
+      0  it was done
+      1  a fault of this program, or a check that does not hold
+      2  the request cannot be right as it stands
+      3  what the request names is not there
+      4  the request contradicts what is already so
+      5  the circle's charter gives this device no right to do that
+      6  the node is locked
+      7  this device's set-up stands in the way: no node running, files, ports, disk
+      8  another device refused or could not be reached
+    ");
+    assert_says!(device.run(&["up", "--help"]), @r"
+    exit 0
+    --- out
+    Run this device's node in the foreground, until Ctrl-C
+
+    On first use it makes the vault and asks for a new passphrase twice; after that it asks for it once.
+    All other commands speak to the running node, from another terminal.
+
+    Usage: hexode up [OPTIONS]
+
+    Options:
+          --home <DIR>
+              The home folder: vault and socket lie in it [default: hexode in the XDG data folder]
+              
+              [env: HEXODE_HOME]
+
+          --passphrase-file <FILE>
+              Read the passphrase from the first line of a file, or of standard input if FILE is `-`
+              
+              [env: HEXODE_PASSPHRASE_FILE]
+
+          --json
+              Answer in JSON, and say errors in JSON
+
+          --locked
+              Start locked and ask for nothing; `hexode unlock` opens it
+
+          --bind <ADDRESS>
+              Where tunnels listen, as ADDRESS:PORT; may be given several times [default: every
+              interface, any port]
+
+          --circle <NAME|ID>
+              Which circle, by name or id; needed only when this device belongs to several
+
+          --no-lan
+              Do not look for members on the local network, nor be found there
+
+      -v, --verbose...
+              Log more to standard error; twice and thrice for still more
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+    ");
+    assert_says!(device.run(&["invite", "-h"]), @r"
+    exit 0
+    --- out
+    Invite somebody by a link, a QR code or a file that lets one person in, once
+
+    Usage: hexode invite [OPTIONS]
+           hexode invite <COMMAND>
+
+    Commands:
+      list    List the invitations
+      revoke  Withdraw an invitation
+      help    Print this message or the help of the given subcommand(s)
+
+    Options:
+          --home <DIR>        The home folder: vault and socket lie in it [default: hexode in the XDG
+                              data folder] [env: HEXODE_HOME]
+          --json              Answer in JSON, and say errors in JSON
+          --circle <NAME|ID>  Which circle, by name or id; needed only when this device belongs to
+                              several
+          --role <ROLE>       What the newcomer may do [default: member] [possible values: admin,
+                              member, guest]
+          --expires <TIME>    For how long it holds: 30m, 24h, 7d [default: 24h]
+      -v, --verbose...        Log more to standard error; twice and thrice for still more
+          --own-device        Add another device of one's own instead of a new member
+          --file <FILE>       Write the link to a new file, too
+      -h, --help              Print help (see more with '--help')
+      -V, --version           Print version
+    ");
+}
+
+#[test]
+fn every_command_has_a_help_that_fits_on_a_screen() {
+    let device = Device::new();
+    let help = device.ok(&["help"]);
+    let commands: Vec<_> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        // A description that goes on in a second line is set in further.
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in commands {
+        let help = device.ok(&[command, "--help"]);
+        assert!(help.lines().count() <= 60 && help.contains("Usage: hexode"), "{command}:\n{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}:\n{help}");
+    }
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    let device = Device::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(device.ok(&["completions", shell]).contains("conversations"), "{shell}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The program as people and scripts see it: real processes, each device with a home of its own.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod circle;
+mod device;
+mod errors;
+mod help;
+mod node;
