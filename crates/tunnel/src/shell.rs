@@ -59,6 +59,8 @@ struct Shell {
     addresses: Vec<SocketAddr>,
     serial: Arc<AtomicU64>,
     last_link: u64,
+    /// Whether the next dial may be due at another time than before.
+    stale: bool,
     /// Discovery on the local network, and what it has to know.
     lan: Option<LanConfig>,
     setting: watch::Sender<lan::Setting>,
@@ -126,6 +128,7 @@ impl Shell {
             addresses: Vec::new(),
             serial: Arc::new(AtomicU64::new(0)),
             last_link: 0,
+            stale: true,
             lan: config.lan,
             setting: watch::Sender::new(lan::Setting::default()),
             tasks: JoinSet::new(),
@@ -164,19 +167,23 @@ impl Shell {
         self.bound(watcher.get().ip_addrs().copied().collect());
 
         let mut batch = Vec::new();
+        let mut due = None;
         loop {
-            let due = self
-                .contacts
-                .iter()
-                .filter(|(device, _)| self.wants(device))
-                .filter_map(|(_, c)| c.due())
-                .min();
+            if std::mem::take(&mut self.stale) {
+                due = self
+                    .contacts
+                    .iter()
+                    .filter(|(device, _)| self.wants(device))
+                    .filter_map(|(_, c)| c.due())
+                    .min();
+            }
             let alarm = async {
                 match due {
                     Some(due) => sleep_until(due.into()).await,
                     None => std::future::pending().await,
                 }
             };
+            // Commands come last: they may come without end, all else cannot.
             tokio::select! {
                 biased;
                 Some(ended) = inbox.ended.recv() => self.handle_ended(&ended),
@@ -185,23 +192,22 @@ impl Shell {
                 Some(knocking) = inbox.knocking.recv() => self.handle_knocking(knocking),
                 Some(decided) = inbox.decided.recv() => self.handle_decided(decided),
                 Some(found) = inbox.found.recv() => self.know(found.device, &found.addresses),
-                count = commands.recv_many(&mut batch, BATCH) => {
-                    if count == 0 {
-                        break;
-                    }
-                    let stop = batch.drain(..).any(|command| self.handle_command(command));
-                    if stop {
-                        break;
-                    }
-                }
                 Ok(address) = watcher.updated() => self.bound(address.ip_addrs().copied().collect()),
                 () = alarm => self.dial_due(),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     if let Err(error) = done && error.is_panic() {
                         tracing::error!(%error, "a task of the tunnel failed");
                     }
+                    continue;
+                }
+                count = commands.recv_many(&mut batch, BATCH) => {
+                    if count == 0 || batch.drain(..).any(|command| self.handle_command(command)) {
+                        break;
+                    }
+                    continue;
                 }
             }
+            self.stale = true;
         }
         for (_, link) in std::mem::take(&mut self.links) {
             link.close(code::BYE, DownReason::Shutdown, &self.sink);
@@ -214,6 +220,7 @@ impl Shell {
 
     /// Handles one command; `true` means stop.
     fn handle_command(&mut self, command: Command) -> bool {
+        self.stale |= !matches!(command, Command::Send { .. } | Command::Snapshot(_));
         match command {
             Command::Allow(devices) => self.allow(devices),
             Command::Know { device, addresses } => self.know(device, &addresses),
