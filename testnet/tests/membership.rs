@@ -1,7 +1,7 @@
 //! Who is let in, who is not, and what becomes of who is removed.
 
-use node::api::{self, CircleState};
 use hexode_testnet::World;
+use node::api::{self, CircleState};
 
 #[test]
 fn a_member_lets_the_newcomer_in_while_the_inviter_is_switched_off() {

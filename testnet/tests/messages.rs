@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use node::api;
 use hexode_testnet::{Weather, World};
+use node::api;
 
 #[test]
 fn a_message_goes_from_one_to_the_other_and_its_state_is_told() {

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use proptest::prelude::*;
 use hexode_testnet::{Person, Weather, World};
+use proptest::prelude::*;
 use wire::MessageId;
 
 const NAMES: [&str; 4] = ["Ann", "Ben", "Cara", "Dave"];

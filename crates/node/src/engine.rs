@@ -145,23 +145,23 @@ impl Engine {
     }
 
     /// Makes the vault and opens it.
-    pub fn create(&mut self, passphrase: &Passphrase, time: Time) -> Result<Vec<Effect>, ApiError> {
+    pub fn create(&mut self, passphrase: &Passphrase) -> Result<Vec<Effect>, ApiError> {
         if self.open.is_some() {
             return Err(from_create(&vault::CreateError::AlreadyExists));
         }
         let vault = Vault::create(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
             .map_err(|error| from_create(&error))?;
-        self.opened(vault, time)
+        self.opened(vault)
     }
 
     /// Opens the vault and starts the tunnels of all its circles.
-    pub fn unlock(&mut self, passphrase: &Passphrase, time: Time) -> Result<Vec<Effect>, ApiError> {
+    pub fn unlock(&mut self, passphrase: &Passphrase) -> Result<Vec<Effect>, ApiError> {
         if self.open.is_some() {
             return Ok(Vec::new());
         }
         let vault = Vault::open(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
             .map_err(|error| from_open(&error))?;
-        self.opened(vault, time)
+        self.opened(vault)
     }
 
     /// Ends all tunnels, closes the vault and drops every key.
@@ -175,10 +175,10 @@ impl Engine {
         effects
     }
 
-    fn opened(&mut self, vault: Vault, time: Time) -> Result<Vec<Effect>, ApiError> {
+    fn opened(&mut self, vault: Vault) -> Result<Vec<Effect>, ApiError> {
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
-            circles.values().filter_map(|circle| circle.start(&self.setup, time)).flatten().collect();
+            circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();
         effects.push(Effect::Publish(api::Event::Unlocked));
         self.open = Some(Open { vault, circles });
         Ok(effects)
@@ -186,7 +186,7 @@ impl Engine {
 
     /// Runs one turn over `inputs`, and over what has become due.
     pub fn turn(&mut self, inputs: Vec<Input>, time: Time, watched: bool) -> Vec<Effect> {
-        let (mut requests, mut effects) = (Vec::new(), Vec::new());
+        let (mut requests, mut effects, mut missed) = (Vec::new(), Vec::new(), Vec::new());
         let Some(open) = &mut self.open else {
             for input in inputs {
                 if let Input::Request(request) = input {
@@ -195,13 +195,21 @@ impl Engine {
             }
             return effects;
         };
-        let done =
-            open.turn(&self.setup, inputs, &mut requests, &mut effects, self.entropy.as_mut(), time, watched);
+        let done = open.turn(
+            &self.setup,
+            inputs,
+            (&mut requests, &mut missed),
+            &mut effects,
+            self.entropy.as_mut(),
+            time,
+            watched,
+        );
         let outcome = match done {
             Ok(()) => Ok(()),
             Err(error) => {
                 tracing::error!(%error, "a turn failed and was undone");
-                effects = open.start_over(&error);
+                // What is in memory is not what is stored: without the vault's word nothing may go on.
+                effects = open.start_over(&error, missed).unwrap_or_else(|| self.lock());
                 Err(from_store(&error))
             }
         };
@@ -237,7 +245,7 @@ impl Open {
         &mut self,
         setup: &Setup,
         inputs: Vec<Input>,
-        requests: &mut Vec<Box<dyn Request>>,
+        (requests, missed): (&mut Vec<Box<dyn Request>>, &mut Vec<(CircleId, tunnel::Event)>),
         effects: &mut Vec<Effect>,
         entropy: &mut dyn Entropy,
         time: Time,
@@ -258,11 +266,15 @@ impl Open {
                 }
                 Input::Tunnel(circle, event) => match (self.circles.get_mut(&circle), &failed) {
                     (Some(circle), None) => circle.handle_tunnel(ctx, event),
-                    _ => Ok(()),
+                    (Some(_), Some(_)) => {
+                        missed.push((circle, event));
+                        Ok(())
+                    }
+                    (None, _) => Ok(()),
                 },
                 Input::TunnelFailed(circle, why) => {
                     if let Some(circle) = self.circles.get_mut(&circle) {
-                        circle.trouble = Some(why);
+                        circle.tunnel_failed(&mut { ctx }, why);
                     }
                     Ok(())
                 }
@@ -274,26 +286,36 @@ impl Open {
             return Err(error);
         }
         for circle in self.circles.values_mut() {
-            circle.finish_turn(&mut Ctx { tx: &mut tx, effects, entropy, time, watched })?;
+            let ctx = &mut Ctx { tx: &mut tx, effects, entropy, time, watched };
+            circle.restart_tunnel(ctx, setup);
+            circle.finish_turn(ctx)?;
         }
         tx.commit()
     }
 
-    /// Reads everything back from the vault after a turn that failed, and lets all links start over.
-    fn start_over(&mut self, error: &StoreError) -> Vec<Effect> {
+    /// Reads everything back from the vault after a turn that failed, and lets all links start over; nothing if it
+    /// cannot be read.
+    fn start_over(
+        &mut self,
+        error: &StoreError,
+        missed: Vec<(CircleId, tunnel::Event)>,
+    ) -> Option<Vec<Effect>> {
         let mut effects = Vec::new();
         let trouble = from_store(error).message;
-        let Ok(mut restored) = circle::restore_all(&self.vault) else {
-            return effects;
-        };
+        let mut restored = circle::restore_all(&self.vault).ok()?;
         for (id, old) in &mut self.circles {
             match restored.get_mut(id) {
                 Some(new) => new.inherit(old, &trouble, &mut effects),
                 None => effects.push(Effect::Tunnel(*id, tunnel::Command::Shutdown)),
             }
         }
+        for (circle, event) in missed {
+            if let Some(circle) = restored.get_mut(&circle) {
+                circle.missed(event, &mut effects);
+            }
+        }
         self.circles = restored;
-        effects
+        Some(effects)
     }
 }
 

@@ -34,11 +34,7 @@ impl Pump {
             match order {
                 Order::Input(input) => batch.push(input),
                 Order::Open { passphrase, create, answer } => {
-                    let opened = if create {
-                        engine.create(&passphrase, time)
-                    } else {
-                        engine.unlock(&passphrase, time)
-                    };
+                    let opened = if create { engine.create(&passphrase) } else { engine.unlock(&passphrase) };
                     let _ = answer.send(opened.map(|opened| effects.extend(opened)));
                 }
                 Order::Lock(done) | Order::Stop(done) => {

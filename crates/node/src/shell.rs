@@ -147,9 +147,7 @@ impl Run {
         match order {
             Order::Input(input) => self.turn(engine, vec![input]),
             Order::Open { passphrase, create, answer } => {
-                let time = self.time();
-                let opened =
-                    if create { engine.create(&passphrase, time) } else { engine.unlock(&passphrase, time) };
+                let opened = if create { engine.create(&passphrase) } else { engine.unlock(&passphrase) };
                 let _ = answer.send(opened.map(|effects| drop(self.carry_effects(effects))));
             }
             Order::Lock(done) => {

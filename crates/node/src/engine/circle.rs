@@ -16,7 +16,7 @@ use vault::{
 use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId};
 
 use super::{
-    Ctx, Effect, Setup, Time,
+    Ctx, Effect, Setup,
     link::{ChainKey, Link},
 };
 use crate::api;
@@ -58,6 +58,8 @@ pub(crate) struct CircleState {
     /// Chains of others that moved and are offered to all who lack them when the time comes.
     pub(crate) lazy: BTreeSet<ChainKey>,
     pub(crate) lazy_at: Option<Duration>,
+    /// When the tunnel that did not start is tried again.
+    pub(crate) restart_at: Option<Duration>,
 }
 
 impl CircleState {
@@ -89,6 +91,7 @@ impl CircleState {
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
             lazy_at: None,
+            restart_at: None,
         }
     }
 
@@ -121,7 +124,7 @@ impl CircleState {
     }
 
     /// Says what to do so that the circle's tunnel runs; nothing if it has no use for one.
-    pub(crate) fn start(&self, setup: &Setup, _time: Time) -> Option<Vec<Effect>> {
+    pub(crate) fn start(&self, setup: &Setup) -> Option<Vec<Effect>> {
         if !matches!(self.standing, Standing::Member | Standing::Awaiting) {
             return None;
         }
@@ -138,7 +141,8 @@ impl CircleState {
             circle: self.id,
             key: self.key.clone(),
             bind: bind.iter().filter_map(|address| address.parse().ok()).collect(),
-            port_fallback: true,
+            // A port that was typed is meant; one that is only remembered may be taken by now.
+            port_fallback: setup.bind.iter().all(|address| address.port() == 0),
             lan: setup.lan.then(tunnel::LanConfig::default),
             timing: tunnel::Timing::default(),
         };
@@ -227,15 +231,46 @@ impl CircleState {
     pub(crate) fn inherit(&mut self, old: &mut Self, trouble: &str, effects: &mut Vec<Effect>) {
         self.addresses = std::mem::take(&mut old.addresses);
         self.trouble = Some(trouble.to_owned());
-        for device in old.links.keys() {
-            let command = tunnel::Command::Close { device: *device, reason: tunnel::CloseReason::Misbehaved };
-            effects.push(Effect::Tunnel(self.id, command));
+        effects.extend(old.links.keys().map(|device| self.close(*device)));
+        if let (Standing::Awaiting, Some(invitation)) = (self.standing, &self.invitation) {
+            effects.push(Effect::Tunnel(self.id, self.knock(invitation)));
         }
+    }
+
+    /// Makes up for an event of the tunnel that a failed turn did not come to.
+    pub(crate) fn missed(&mut self, event: tunnel::Event, effects: &mut Vec<Effect>) {
+        match event {
+            tunnel::Event::Up { device, .. } => effects.push(self.close(device)),
+            tunnel::Event::Bound { addresses } => self.addresses = addresses,
+            // The rest is about links that are closed, or is tried again by the other side.
+            _ => {}
+        }
+    }
+
+    fn close(&self, device: DeviceId) -> Effect {
+        let reason = tunnel::CloseReason::Done;
+        Effect::Tunnel(self.id, tunnel::Command::Close { device, reason })
     }
 
     /// Returns when this circle wants a turn although nothing comes in.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.lazy_at
+        self.lazy_at.into_iter().chain(self.restart_at).min()
+    }
+
+    /// Takes note that the tunnel did not start; it is tried again.
+    pub(crate) fn tunnel_failed(&mut self, ctx: &mut Ctx<'_, '_>, why: String) {
+        tracing::warn!(why, "a tunnel did not start");
+        self.trouble = Some(why);
+        self.restart_at = Some(ctx.time.since_start + RESTART);
+        ctx.publish(|| api::Event::Roster { circle: self.id });
+    }
+
+    /// Starts the tunnel again if the time has come.
+    pub(crate) fn restart_tunnel(&mut self, ctx: &mut Ctx<'_, '_>, setup: &Setup) {
+        if self.restart_at.is_some_and(|at| at <= ctx.time.since_start) {
+            self.restart_at = None;
+            ctx.effects.extend(self.start(setup).into_iter().flatten());
+        }
     }
 }
 
@@ -322,4 +357,6 @@ impl From<Standing> for api::CircleState {
     }
 }
 
+/// How long after a tunnel did not start it is tried again: long enough for a port to be given up.
+const RESTART: Duration = Duration::from_secs(5);
 const RENDEZVOUS: &str = "hexode/node/rendezvous/1";

@@ -31,6 +31,7 @@ impl CircleState {
         if self.standing == Standing::Member {
             let devices: Vec<_> = self.links.keys().copied().collect();
             for device in devices {
+                self.ask_again(ctx, device);
                 self.fill(ctx, device)?;
                 self.report(ctx, device);
             }
@@ -136,6 +137,16 @@ impl CircleState {
         }
     }
 
+    /// Tells a device from where on it is to send the conversations in which something is missing, once a turn
+    /// however many of its entries did not fit.
+    fn ask_again(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        let gaps = self.links.get_mut(&device).map(|link| std::mem::take(&mut link.gaps)).unwrap_or_default();
+        for conversation in gaps {
+            let held = self.journal.frontier(&conversation).into_iter().collect();
+            self.send(ctx, device, &Frame::Frontier(held, false));
+        }
+    }
+
     /// Queues entries for a device until it has all or enough are under way.
     fn fill(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) -> Result<(), StoreError> {
         loop {
@@ -169,7 +180,11 @@ impl CircleState {
                 return Ok(());
             };
             link.sending(chain, len, frame.len());
-            if len >= self.journal.len(&conversation, &author) {
+            let is_forked = link.forks.contains(&chain);
+            if is_forked {
+                link.told(chain, u64::MAX);
+            }
+            if is_forked || len >= self.journal.len(&conversation, &author) {
                 link.owed.remove(&chain);
             }
             let command = tunnel::Command::Send { device, link: link.id, frame };

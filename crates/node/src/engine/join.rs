@@ -1,6 +1,6 @@
 //! How a newcomer is let in, and what follows when the charter grows.
 
-use charter::{Accepted, Invitation, InvitationState, PublicKey, Redemption};
+use charter::{Accepted, CommandError, Invitation, InvitationState, PublicKey, Redemption};
 use tunnel::{CloseReason, LinkId, RefuseReason};
 use vault::{CircleState as Standing, StoreError};
 use wire::{Blob, DeviceId, Frame, limits};
@@ -75,6 +75,15 @@ impl CircleState {
         }
         match self.charter.admit(&redemption, &self.key, ctx.time.wall_ms) {
             Ok(accepted) => Ok(Some(accepted)),
+            // That this device may not let him in is no reason for him to stop asking: another may.
+            Err(
+                error @ (CommandError::AdmitterNotSenior { .. }
+                | CommandError::NotSenior
+                | CommandError::NotAllowed { .. }),
+            ) => {
+                tracing::info!(%error, "an admission is left to others");
+                Err(RefuseReason::Unknown)
+            }
             Err(error) => {
                 tracing::warn!(%error, "an admission was not possible");
                 Err(RefuseReason::Denied)

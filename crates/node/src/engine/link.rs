@@ -14,6 +14,8 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     /// The other side has answered our `CharterHave`: we know every charter entry it knew.
     pub(crate) charter_known: bool,
+    /// A `CharterHave` of ours is not answered yet.
+    pub(crate) charter_asked: bool,
     /// This device's secrets, addresses and frontier were told on this link.
     pub(crate) introduced: bool,
     /// The other side has told its whole frontier: content may be sent.
@@ -30,6 +32,10 @@ pub(crate) struct Link {
     pub(crate) unreported: BTreeSet<ChainKey>,
     /// Conversations of which entries were refused that may be welcome under a later charter.
     pub(crate) refused: BTreeSet<ConversationId>,
+    /// Conversations of which entries came that follow none held here: they are asked for when the turn ends.
+    pub(crate) gaps: BTreeSet<ConversationId>,
+    /// Chains that the two ends hold differently: one frame with our side's entries proves it to the other.
+    pub(crate) forks: BTreeSet<ChainKey>,
     /// `Entries` frames received on this link and dealt with.
     pub(crate) taken: u64,
     /// The last `taken` that it was told.
@@ -42,6 +48,7 @@ impl Link {
         Self {
             id,
             charter_known: false,
+            charter_asked: true,
             introduced: false,
             frontier_known: false,
             announced: BTreeSet::new(),
@@ -50,6 +57,8 @@ impl Link {
             owed: BTreeSet::new(),
             unreported: BTreeSet::new(),
             refused: BTreeSet::new(),
+            gaps: BTreeSet::new(),
+            forks: BTreeSet::new(),
             taken: 0,
             taken_told: 0,
             window: Window::default(),

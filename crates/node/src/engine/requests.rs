@@ -92,7 +92,7 @@ impl Access<'_, '_> {
 
     fn add(&mut self, circle: CircleState) -> Result<api::Circle, RequestError> {
         let view = circle.view();
-        self.ctx.effects.extend(circle.start(self.setup, self.ctx.time).into_iter().flatten());
+        self.ctx.effects.extend(circle.start(self.setup).into_iter().flatten());
         self.circles.insert(circle.id, circle);
         Ok(view)
     }

@@ -98,6 +98,13 @@ impl CircleState {
             Frame::CharterDone => self.handle_charter_done(ctx, device),
             // Everything else is between members: until both sides know that of each other it is not heard.
             _ if self.standing != Standing::Member || self.live_member(&device).is_none() => Ok(()),
+            // The charter comes first: under it is decided what may be said, and to whom.
+            Frame::Frontier(..) | Frame::Entries(_) | Frame::Receipts(..)
+                if self.links.get(&device).is_none_or(|link| !link.charter_known) =>
+            {
+                self.misbehaved(ctx, device, "conversations before the charter");
+                Ok(())
+            }
             Frame::Frontier(conversations, last) => self.handle_frontier(ctx, device, conversations, last),
             Frame::Entries(runs) => self.handle_entries(ctx, device, runs),
             Frame::Receipts(taken, receipts) => self.handle_receipts(ctx, device, taken, &receipts),
@@ -137,7 +144,11 @@ impl CircleState {
                 Err(error) => tracing::debug!(%error, "charter entry not taken"),
             }
         }
-        if self.charter.lacks_parents() && self.links.get(&device).is_some_and(|link| link.charter_known) {
+        // Asked once at a time: whoever has what is not taken here would send it again and again.
+        if self.charter.lacks_parents()
+            && let Some(link) = self.links.get_mut(&device)
+            && !std::mem::replace(&mut link.charter_asked, true)
+        {
             self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
         }
         self.charter_grew(ctx, fresh, Some(device))
@@ -149,6 +160,7 @@ impl CircleState {
         }
         if let Some(link) = self.links.get_mut(&device) {
             link.charter_known = true;
+            link.charter_asked = false;
         }
         self.introduce_once(ctx, device);
         Ok(())
@@ -219,7 +231,10 @@ impl CircleState {
                 return Ok(());
             };
             let shared = descriptor.includes(&me) && descriptor.includes(&member);
-            if !shared || !descriptor.stands(&Members(&self.charter)) {
+            if !shared
+                || !descriptor.stands(&Members(&self.charter))
+                || !self.journal.has_room_for(&descriptor)
+            {
                 continue;
             }
             let id = self.journal.open(descriptor);
@@ -259,9 +274,12 @@ impl CircleState {
             || message_at(ctx.tx, row, &head.author, head.seq)? == Some(MessageId::new(head.hash));
         let len = head.seq.saturating_add(1);
         if let Some(link) = self.links.get_mut(&device) {
-            // Where the two histories differ the author forked his chain: sending more would not mend it.
-            link.told(chain, if same { len } else { u64::MAX });
+            link.told(chain, if same { len } else { head.seq });
             link.unreported.insert(chain);
+            // Where the two histories differ the author forked his chain, and the other side may not know it.
+            if !same {
+                link.forks.insert(chain);
+            }
         }
         if same && held > 0 {
             self.note_receipt(ctx, device, chain, len.min(held), 0)?;
@@ -276,6 +294,9 @@ impl CircleState {
         runs: Vec<Run>,
     ) -> Result<(), StoreError> {
         for run in runs {
+            if !self.links.contains_key(&device) {
+                return Ok(());
+            }
             self.handle_run(ctx, device, run)?;
         }
         if let Some(link) = self.links.get_mut(&device) {
@@ -312,8 +333,9 @@ impl CircleState {
                 }
             }
             Err(RunError::Gap { .. }) => {
-                let held = self.journal.frontier(&conversation).into_iter().collect();
-                self.send(ctx, device, &Frame::Frontier(held, false));
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.gaps.insert(conversation);
+                }
             }
             Err(RunError::Forked(fork)) => {
                 let row = self.conversation_row(ctx, conversation)?;
@@ -321,13 +343,21 @@ impl CircleState {
                 ctx.tx.add_fork(row, &fork.author, fork.seq, fork.held.as_bytes(), &proof)?;
                 tracing::warn!(author = ?fork.author, "a chain was forked");
                 ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
+                // The other side has its half of the proof; this is ours.
+                if let Some(link) = self.links.get_mut(&device)
+                    && link.forks.insert(chain)
+                {
+                    link.told(chain, fork.seq);
+                    link.owed.insert(chain);
+                }
             }
-            Err(RunError::AuthorMayNot | RunError::UnknownConversation) => {
+            Err(RunError::AuthorMayNot) => {
                 if let Some(link) = self.links.get_mut(&device) {
                     link.refused.insert(conversation);
                 }
             }
-            Err(RunError::ForkKnown | RunError::SenderMayNot) => {}
+            // One that is not known cannot be asked for again, and anyone can make up a name for one.
+            Err(RunError::ForkKnown | RunError::SenderMayNot | RunError::UnknownConversation) => {}
             Err(error) => {
                 tracing::warn!(%error, "a run was refused");
                 self.misbehaved(ctx, device, "entries that are not what they claim");
@@ -519,9 +549,12 @@ impl CircleState {
         newest(&self.addresses)
     }
 
-    /// Closes the link to a device that broke the rules.
-    pub(crate) fn misbehaved(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, how: &'static str) {
+    /// Closes the link to a device that broke the rules; what it sent after that is not looked at.
+    pub(crate) fn misbehaved(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, how: &'static str) {
         tracing::warn!(?device, how, "a link is closed");
+        if self.links.remove(&device).is_some() {
+            ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
+        }
         self.command(ctx, tunnel::Command::Close { device, reason: CloseReason::Misbehaved });
     }
 }
