@@ -18,7 +18,7 @@ use std::{
 
 use crypto::SigningKey;
 use hexode_tunnel::{Command, Config, Event, Timing, Tunnel};
-use iroh::{Endpoint, EndpointAddr, RelayMode, SecretKey, endpoint::presets};
+use iroh::{Endpoint, EndpointAddr, SecretKey, endpoint::presets};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use wire::{CircleId, DeviceId};
 
@@ -77,7 +77,7 @@ async fn endpoint(seed: u8) -> Endpoint {
         .crypto_provider(Arc::new(CryptoProvider { kx_groups: vec![group], ..aws_lc_rs::default_provider() }))
         .secret_key(SecretKey::from_bytes(key(seed).danger_seed()))
         .alpns(vec![b"h3".to_vec()])
-        .relay_mode(RelayMode::Disabled)
+        .clear_relay_transports()
         .clear_ip_transports()
         .bind_addr("127.0.0.1:0")
         .unwrap()

@@ -50,6 +50,8 @@ pub struct Timing {
     pub retry_first: Duration,
     /// The longest pause before dialling a device again.
     pub retry_last: Duration,
+    /// The longest pause once it has not been reached for about half an hour: whoever comes back dials himself.
+    pub retry_rest: Duration,
 }
 
 impl Default for Timing {
@@ -60,6 +62,7 @@ impl Default for Timing {
             silence: Duration::from_secs(30),
             retry_first: Duration::from_millis(250),
             retry_last: Duration::from_secs(60),
+            retry_rest: Duration::from_secs(900),
         }
     }
 }

@@ -64,10 +64,16 @@ pub(crate) async fn greet(
 
 /// Returns how long to wait after `attempts` failures in a row; `random` moves it by up to a quarter.
 pub(crate) fn pause(timing: &Timing, attempts: u32, random: u8) -> Duration {
-    let doubled = timing.retry_first.saturating_mul(1 << attempts.saturating_sub(1).min(20));
-    let pause = doubled.min(timing.retry_last);
+    let double = |pause: Duration, times: u32| pause.saturating_mul(1 << times.min(20));
+    let pause = match attempts.checked_sub(PATIENCE) {
+        None => double(timing.retry_first, attempts.saturating_sub(1)).min(timing.retry_last),
+        Some(beyond) => double(timing.retry_last, beyond).min(timing.retry_rest),
+    };
     pause.mul_f64(0.75 + f64::from(random) / 512.0)
 }
+
+/// After how many failures the pauses grow beyond the usual. Every dial costs some 7 kB for each address.
+const PATIENCE: u32 = 35;
 
 impl From<ConnectError> for GreetError {
     fn from(error: ConnectError) -> Self {
@@ -88,11 +94,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_a_minute_and_are_spread() {
+    fn pauses_double_to_a_minute_and_after_half_an_hour_to_fifteen_and_are_spread() {
         let timing = Timing::default();
         let ms = |attempts, random| pause(&timing, attempts, random).as_millis();
         assert_eq!((ms(1, 128), ms(2, 128), ms(3, 128)), (250, 500, 1000));
-        assert_eq!((ms(9, 128), ms(u32::MAX, 128)), (60_000, 60_000));
+        assert_eq!((ms(9, 128), ms(35, 128)), (60_000, 60_000));
+        assert_eq!((ms(36, 128), ms(39, 128), ms(u32::MAX, 128)), (120_000, 900_000, 900_000));
         assert!(ms(9, 0) == 45_000 && ms(9, 255) < 75_000);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use iroh::{Endpoint, RelayMode, SecretKey, endpoint::presets};
+use iroh::{Endpoint, SecretKey, endpoint::presets};
 use socket2::{Domain, Socket, Type};
 
 use crate::{
@@ -30,7 +30,8 @@ pub(crate) async fn bind(config: &Config) -> Result<Endpoint, BindError> {
         .transport_config(transport::config(Side::Listener, config.timing.silence))
         // No resumption: every session is agreed anew, and no ticket lets two dials be linked.
         .max_tls_tickets(0)
-        .relay_mode(RelayMode::Disabled)
+        // The preset has no relay to begin with. Saying so with `relay_mode` would link in the vendor's host names.
+        .clear_relay_transports()
         .clear_ip_transports();
     for address in &addresses {
         builder = builder.bind_addr(*address).map_err(|_| BindError::Addresses)?;

@@ -206,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn names_are_as_the_specification_has_them() {
+        // Computed from docs/spec/03-tunnel.md §9 by another program, with another library.
+        let names = Names::new(&[1; 32], 20_833);
+        assert_eq!(names.service(), "_uednhei5z5icdqe._udp.local");
+        assert_eq!(names.token(&DeviceId::new([2; 32])), "lxm6otoxpbekyomr3cncghyh4v");
+        assert_eq!(period(&[1; 32], NOW), 20_834);
+    }
+
+    #[test]
     fn circles_do_not_change_their_names_together() {
         let turns: std::collections::BTreeSet<_> = (0..20u8)
             .map(|circle| {

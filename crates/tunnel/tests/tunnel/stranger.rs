@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use crypto::SigningKey;
 use iroh::{
-    Endpoint, EndpointAddr, EndpointId, RelayMode, SecretKey,
+    Endpoint, EndpointAddr, EndpointId, SecretKey,
     endpoint::{Connection, ConnectionError, RecvStream, SendStream, presets},
 };
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
@@ -30,7 +30,7 @@ pub(crate) async fn endpoint(key: &SigningKey, provider: Arc<CryptoProvider>) ->
         .crypto_provider(provider)
         .secret_key(SecretKey::from_bytes(key.danger_seed()))
         .alpns(vec![b"h3".to_vec()])
-        .relay_mode(RelayMode::Disabled)
+        .clear_relay_transports()
         .clear_ip_transports()
         .bind_addr("127.0.0.1:0")
         .unwrap()
