@@ -63,10 +63,7 @@ impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (low, high) = self.0.split_at(32);
         <([u8; 32], [u8; 32])>::serialize(
-            &(
-                low.try_into().expect("half of 64"),
-                high.try_into().expect("half of 64"),
-            ),
+            &(low.try_into().expect("half of 64"), high.try_into().expect("half of 64")),
             serializer,
         )
     }

@@ -8,10 +8,7 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 /// Decodes exactly one value of at most `limit` bytes, with nothing behind it.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, DecodeError> {
     if bytes.len() > limit {
-        return Err(DecodeError::TooLong {
-            limit,
-            found: bytes.len(),
-        });
+        return Err(DecodeError::TooLong { limit, found: bytes.len() });
     }
     let (value, rest) = postcard::take_from_bytes(bytes).map_err(DecodeError::Malformed)?;
     match rest.len() {
@@ -74,11 +71,7 @@ pub enum DecodeError {
 impl DecodeError {
     /// Refuses a list that is longer than its bound.
     pub fn check_count(what: &'static str, found: usize, limit: usize) -> Result<(), Self> {
-        if found > limit {
-            Err(Self::TooMany { what, limit, found })
-        } else {
-            Ok(())
-        }
+        if found > limit { Err(Self::TooMany { what, limit, found }) } else { Ok(()) }
     }
 }
 
@@ -90,19 +83,9 @@ mod tests {
     fn refuses_trailing_long_and_overlong_encodings() {
         assert_eq!(decode::<u32>(&[5], 8), Ok(5));
         assert_eq!(decode::<u32>(&[5, 0], 8), Err(DecodeError::Trailing { left: 1 }));
-        assert_eq!(
-            decode::<u32>(&[5, 0], 1),
-            Err(DecodeError::TooLong { limit: 1, found: 2 })
-        );
+        assert_eq!(decode::<u32>(&[5, 0], 1), Err(DecodeError::TooLong { limit: 1, found: 2 }));
         assert!(matches!(decode::<u32>(&[], 8), Err(DecodeError::Malformed(_))));
-        assert_eq!(
-            decode::<u32>(&[0x85, 0x00], 8),
-            Ok(5),
-            "postcard itself takes an overlong varint"
-        );
-        assert_eq!(
-            decode_canonical::<u32>(&[0x85, 0x00], 8),
-            Err(DecodeError::NotCanonical)
-        );
+        assert_eq!(decode::<u32>(&[0x85, 0x00], 8), Ok(5), "postcard itself takes an overlong varint");
+        assert_eq!(decode_canonical::<u32>(&[0x85, 0x00], 8), Err(DecodeError::NotCanonical));
     }
 }

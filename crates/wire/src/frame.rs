@@ -2,7 +2,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, ConversationId, DecodeError, DeviceId, EntryId, Signature, decode, encode, limits};
+use crate::{
+    Blob, ConversationId, DecodeError, DeviceId, EntryId, Signature, bounded, decode, encode, limits,
+};
 
 /// What two devices say to each other inside a tunnel, in order, on one stream.
 ///
@@ -13,22 +15,25 @@ use crate::{Blob, ConversationId, DecodeError, DeviceId, EntryId, Signature, dec
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frame {
     /// Charter entries the sender holds: its heads, and ever older ancestors at doubling distances.
-    CharterHave(Vec<EntryId>),
+    CharterHave(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<EntryId>),
     /// Signed charter entries, parents before children.
-    CharterEntries(Vec<Blob>),
+    CharterEntries(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<Blob>),
     /// The sender has answered the last `CharterHave` in full.
     CharterDone,
     /// How far the sender holds the conversations that both may read; `true` marks the last part.
-    Frontier(Vec<ConversationFrontier>, bool),
+    Frontier(
+        #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<ConversationFrontier>,
+        bool,
+    ),
     /// Journal entries.
-    Entries(Vec<Run>),
+    Entries(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<Run>),
     /// How many `Entries` frames of this link the sender has dealt with, durably; what it has stored; and what
     /// its person has read.
-    Receipts(u64, Vec<Receipt>),
+    Receipts(u64, #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<Receipt>),
     /// The circle's rendezvous secret since the named charter entry.
     Rendezvous(EntryId, [u8; 32]),
     /// Where devices of the circle can be reached: the sender first, then others it knows of.
-    Addresses(Vec<DeviceAddresses>),
+    Addresses(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<DeviceAddresses>),
 }
 
 /// How far a device holds one conversation.
@@ -37,6 +42,7 @@ pub struct ConversationFrontier {
     /// What the conversation is between whom, in the journal's encoding; the conversation's id is its hash.
     pub descriptor: Blob,
     /// The last entry held of each author's chain, chains without any left out.
+    #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")]
     pub chains: Vec<ChainHead>,
 }
 
@@ -55,6 +61,7 @@ pub struct ChainHead {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The entries, in order.
+    #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")]
     pub entries: Vec<RawEntry>,
     /// The author's signature over the last entry's id.
     pub signature: Signature,
@@ -64,6 +71,7 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawEntry {
     /// The signed bytes.
+    #[serde(deserialize_with = "bounded::header")]
     pub header: Blob,
     /// The body to which the header commits.
     pub body: Option<Blob>,
@@ -88,6 +96,7 @@ pub struct DeviceAddresses {
     /// The device.
     pub device: DeviceId,
     /// Its addresses, at most [`limits::ADDRESSES`].
+    #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")]
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -107,9 +116,9 @@ impl Frame {
     fn check(&self) -> Result<(), DecodeError> {
         match self {
             Self::CharterHave(ids) => DecodeError::check_count("charter ids", ids.len(), limits::HAVE),
-            Self::CharterEntries(entries) => entries
-                .iter()
-                .try_for_each(|entry| check_len(entry, limits::CHARTER_ENTRY)),
+            Self::CharterEntries(entries) => {
+                entries.iter().try_for_each(|entry| check_len(entry, limits::CHARTER_ENTRY))
+            }
             Self::Frontier(conversations, _) => {
                 let heads = conversations.iter().map(|c| c.chains.len() + 1).sum();
                 DecodeError::check_count("chain heads", heads, limits::FRONTIER)
@@ -136,17 +145,11 @@ impl Run {
         }
         DecodeError::check_count("entries in a run", self.entries.len(), limits::RUN)?;
         if self.weight() > limits::RUN_WEIGHT {
-            return Err(DecodeError::TooLong {
-                limit: limits::RUN_WEIGHT,
-                found: self.weight(),
-            });
+            return Err(DecodeError::TooLong { limit: limits::RUN_WEIGHT, found: self.weight() });
         }
         for entry in &self.entries {
             check_len(&entry.header, limits::HEADER)?;
-            entry
-                .body
-                .as_ref()
-                .map_or(Ok(()), |body| check_len(body, limits::BODY))?;
+            entry.body.as_ref().map_or(Ok(()), |body| check_len(body, limits::BODY))?;
         }
         Ok(())
     }
@@ -160,11 +163,7 @@ impl Run {
 
 fn check_len(blob: &Blob, limit: usize) -> Result<(), DecodeError> {
     let found = blob.0.len();
-    if found > limit {
-        Err(DecodeError::TooLong { limit, found })
-    } else {
-        Ok(())
-    }
+    if found > limit { Err(DecodeError::TooLong { limit, found }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -172,35 +171,22 @@ mod tests {
     use super::*;
 
     fn run(entries: usize, header: usize) -> Run {
-        let entry = RawEntry {
-            header: Blob(vec![1; header]),
-            body: Some(Blob(vec![2; 300])),
-        };
-        Run {
-            entries: vec![entry; entries],
-            signature: Signature([3; 64]),
-        }
+        let entry = RawEntry { header: Blob(vec![1; header]), body: Some(Blob(vec![2; 300])) };
+        Run { entries: vec![entry; entries], signature: Signature([3; 64]) }
     }
 
     #[test]
     fn frames_are_read_back() {
-        let head = ChainHead {
-            author: DeviceId::new([1; 32]),
-            seq: 300,
-            hash: [2; 32],
-        };
+        let head = ChainHead { author: DeviceId::new([1; 32]), seq: 300, hash: [2; 32] };
         for frame in [
             Frame::CharterHave(vec![EntryId::new([9; 32])]),
             Frame::CharterEntries(vec![Blob(vec![1, 2, 3])]),
             Frame::CharterDone,
             Frame::Frontier(
-                vec![ConversationFrontier {
-                    descriptor: Blob(vec![0]),
-                    chains: vec![head],
-                }],
+                vec![ConversationFrontier { descriptor: Blob(vec![0]), chains: vec![head] }],
                 true,
             ),
-            Frame::Entries(vec![run(2, 100)]),
+            Frame::Entries(vec![run(2, 200)]),
             Frame::Addresses(vec![DeviceAddresses {
                 device: DeviceId::new([1; 32]),
                 addresses: vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()],
@@ -220,18 +206,16 @@ mod tests {
     #[test]
     fn bounds_hold_on_the_way_in() {
         let many = Frame::CharterHave(vec![EntryId::new([9; 32]); limits::HAVE + 1]);
-        assert!(matches!(
-            Frame::decode(&many.encode()),
-            Err(DecodeError::TooMany { .. })
-        ));
-        for bad in [run(0, 1), run(limits::RUN + 1, 1), run(1, limits::HEADER + 1)] {
+        assert!(matches!(Frame::decode(&many.encode()), Err(DecodeError::TooMany { .. })));
+        let least = limits::HEADER_LEAST;
+        for bad in [run(0, least), run(limits::RUN + 1, least), run(1, least - 1), run(1, limits::HEADER + 1)]
+        {
             assert!(Frame::decode(&Frame::Entries(vec![bad]).encode()).is_err());
         }
-        assert!(matches!(
-            Frame::decode(&vec![0; limits::FRAME + 1]),
-            Err(DecodeError::TooLong { .. })
-        ));
+        assert!(matches!(Frame::decode(&vec![0; limits::FRAME + 1]), Err(DecodeError::TooLong { .. })));
         // A list that claims 2⁶⁰ items in a handful of bytes.
         assert!(Frame::decode(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
+        let empty = vec![Blob::default(); limits::LIST + 1];
+        assert!(Frame::decode(&Frame::CharterEntries(empty).encode()).is_err());
     }
 }

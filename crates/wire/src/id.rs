@@ -9,9 +9,7 @@ fn write(bytes: &[u8; 32]) -> String {
 }
 
 fn parse(text: &str) -> Result<[u8; 32], IdError> {
-    let bytes = BASE32_NOPAD
-        .decode(text.to_ascii_uppercase().as_bytes())
-        .map_err(|_| IdError)?;
+    let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).map_err(|_| IdError)?;
     bytes.try_into().map_err(|_| IdError)
 }
 
@@ -136,10 +134,7 @@ mod tests {
         assert_eq!(text.to_ascii_uppercase().parse(), Ok(id));
         assert_eq!(text.split_at(1).1.parse::<DeviceId>(), Err(IdError));
         assert_eq!(format!("{text}a").parse::<DeviceId>(), Err(IdError));
-        assert_eq!(
-            serde_json::from_str::<DeviceId>(&format!("\"{text}\"")).unwrap(),
-            id
-        );
+        assert_eq!(serde_json::from_str::<DeviceId>(&format!("\"{text}\"")).unwrap(), id);
         assert_eq!(crate::encode(&id), id.as_bytes());
     }
 }

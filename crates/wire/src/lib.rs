@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 
 mod blob;
+mod bounded;
 mod codec;
 mod frame;
 mod id;

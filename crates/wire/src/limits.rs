@@ -8,6 +8,10 @@ pub const TEXT: usize = 64 << 10;
 pub const BODY: usize = TEXT + (4 << 10);
 /// The largest header of one journal entry, in bytes.
 pub const HEADER: usize = 1 << 10;
+/// The smallest header of one journal entry, in bytes: four hashes and ids, and what else it cannot do without.
+pub const HEADER_LEAST: usize = 128;
+/// How many items any one list in a frame has; a decoder reads no further.
+pub const LIST: usize = 4096;
 /// How many entries one signature may cover.
 pub const RUN: usize = 256;
 /// How many bytes of entries an author puts under one signature before he signs anew.
@@ -28,6 +32,8 @@ pub const ORPHANS: usize = 1024;
 pub const FRONTIER: usize = 4096;
 /// How many participants a group has at most.
 pub const GROUP: usize = 256;
+/// How many groups of one founding device are kept.
+pub const GROUPS: usize = 1024;
 /// The longest name of a person, device, circle or group, in characters.
 pub const NAME: usize = 64;
 /// How many addresses a device announces of itself.

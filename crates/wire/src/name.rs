@@ -29,9 +29,7 @@ impl FromStr for Name {
         }
         let name: String = text.trim().nfc().collect();
         if let Some(found) = name.chars().find(|&c| is_unsafe(c)) {
-            return Err(NameError::Unsafe {
-                found: u32::from(found),
-            });
+            return Err(NameError::Unsafe { found: u32::from(found) });
         }
         match name.chars().count() {
             0 => Err(NameError::Empty),
@@ -73,11 +71,7 @@ impl<'de> Deserialize<'de> for Name {
         let text = String::deserialize(deserializer)?;
         let name: Self = text.parse().map_err(de::Error::custom)?;
         // What was signed must be what is shown: a name that would be shown changed is refused.
-        if name.0 == text {
-            Ok(name)
-        } else {
-            Err(de::Error::custom(NameError::NotNormal))
-        }
+        if name.0 == text { Ok(name) } else { Err(de::Error::custom(NameError::NotNormal)) }
     }
 }
 
@@ -108,15 +102,7 @@ mod tests {
 
     #[test]
     fn takes_names_of_people_everywhere() {
-        for name in [
-            "Ann",
-            "Søren Åberg",
-            "王小明",
-            "José",
-            "محمد",
-            "O'Neil-Smith 3rd",
-            "👩",
-        ] {
+        for name in ["Ann", "Søren Åberg", "王小明", "José", "محمد", "O'Neil-Smith 3rd", "👩"] {
             assert_eq!(name.parse::<Name>().unwrap().as_str(), name);
         }
         assert_eq!("  Ann ".parse::<Name>().unwrap().as_str(), "Ann");
@@ -125,19 +111,9 @@ mod tests {
 
     #[test]
     fn refuses_control_direction_and_invisible_characters() {
-        for bad in [
-            "a\nb",
-            "a\u{1b}[2J",
-            "a\u{202e}b",
-            "a\u{200b}b",
-            "a\u{2066}b",
-            "\u{feff}a",
-            "a\u{e0041}",
-        ] {
-            assert!(
-                matches!(bad.parse::<Name>(), Err(NameError::Unsafe { .. })),
-                "{bad:?}"
-            );
+        for bad in ["a\nb", "a\u{1b}[2J", "a\u{202e}b", "a\u{200b}b", "a\u{2066}b", "\u{feff}a", "a\u{e0041}"]
+        {
+            assert!(matches!(bad.parse::<Name>(), Err(NameError::Unsafe { .. })), "{bad:?}");
         }
         assert_eq!("  ".parse::<Name>(), Err(NameError::Empty));
         assert_eq!("x".repeat(65).parse::<Name>(), Err(NameError::TooLong));

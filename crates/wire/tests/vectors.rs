@@ -1,16 +1,12 @@
 //! Tries the vectors under `vectors/frame` and `vectors/name`, in both directions.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test ends at the first thing amiss"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first thing amiss")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
+use hexode_wire::{self as wire, DecodeError, Frame, Name};
 use serde::{Serialize, de::DeserializeOwned};
-use wire::{DecodeError, Frame, Name};
 
 struct Vector {
     file: String,
@@ -19,13 +15,8 @@ struct Vector {
 }
 
 fn vectors(kind: &str) -> Vec<Vector> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../vectors")
-        .join(kind);
-    let mut vectors: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| read(&file.unwrap().path()))
-        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(kind);
+    let mut vectors: Vec<_> = fs::read_dir(folder).unwrap().map(|file| read(&file.unwrap().path())).collect();
     vectors.sort_by(|a, b| a.file.cmp(&b.file));
     vectors
 }
@@ -33,15 +24,11 @@ fn vectors(kind: &str) -> Vec<Vector> {
 fn read(path: &Path) -> Vector {
     let text = fs::read_to_string(path).unwrap();
     let (head, body) = text.split_once("\n\n").expect("an empty line ends the header");
-    let head = head
-        .lines()
-        .map(|line| line.split_once(": ").expect("a header line is `key: value`"));
+    let head = head.lines().map(|line| line.split_once(": ").expect("a header line is `key: value`"));
     let hex: String = body.split_whitespace().collect();
     Vector {
         file: path.file_name().unwrap().to_string_lossy().into_owned(),
-        head: head
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect(),
+        head: head.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         bytes: HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).expect("hexadecimal"),
     }
 }
@@ -65,10 +52,7 @@ fn try_all<T: Serialize + DeserializeOwned>(kind: &str, decode: impl Fn(&[u8]) -
             other => panic!("{file}: expect: {other}"),
         }
     }
-    assert!(
-        accepted > 0 && refused > 0,
-        "{accepted} accepted, {refused} refused"
-    );
+    assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
 }
 
 #[test]
@@ -78,7 +62,5 @@ fn frame_vectors_hold() {
 
 #[test]
 fn name_vectors_hold() {
-    try_all("name", |bytes| {
-        wire::decode::<Name>(bytes, wire::limits::NAME * 4 + 2)
-    });
+    try_all("name", |bytes| wire::decode::<Name>(bytes, wire::limits::NAME * 4 + 2));
 }
