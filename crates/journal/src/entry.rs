@@ -74,18 +74,10 @@ impl Entry {
     pub(crate) fn new(mut header: Header, content: &Content, entropy: &mut dyn Entropy) -> Self {
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
-        let body = encode(&Body {
-            salt,
-            content: content.clone(),
-        });
+        let body = encode(&Body { salt, content: content.clone() });
         header.body = crypto::hash(BODY, &[&body]);
         let header_bytes = encode(&header);
-        Self {
-            id: id(&header_bytes),
-            header,
-            header_bytes: Blob(header_bytes),
-            body: Some(Blob(body)),
-        }
+        Self { id: id(&header_bytes), header, header_bytes: Blob(header_bytes), body: Some(Blob(body)) }
     }
 
     /// Reads an entry as it travels; checks that the body, if there, is the one the header commits to.
@@ -100,12 +92,7 @@ impl Entry {
         {
             return Err(DecodeError::Invalid("body is not the one its header commits to"));
         }
-        Ok(Self {
-            id: id(&raw.header.0),
-            header,
-            header_bytes: raw.header,
-            body: raw.body,
-        })
+        Ok(Self { id: id(&raw.header.0), header, header_bytes: raw.header, body: raw.body })
     }
 
     /// Reads what the entry says; nothing if it was erased or is of a kind this program does not know.
@@ -118,11 +105,7 @@ impl Entry {
     }
 
     pub(crate) fn head(&self) -> ChainHead {
-        ChainHead {
-            author: self.header.author,
-            seq: self.header.seq,
-            hash: *self.id.as_bytes(),
-        }
+        ChainHead { author: self.header.author, seq: self.header.seq, hash: *self.id.as_bytes() }
     }
 }
 
@@ -140,14 +123,8 @@ impl Content {
 impl SignedRun {
     /// Returns the run as it travels.
     pub fn to_wire(&self) -> Run {
-        let raw = |entry: &Entry| RawEntry {
-            header: entry.header_bytes.clone(),
-            body: entry.body.clone(),
-        };
-        Run {
-            entries: self.entries.iter().map(raw).collect(),
-            signature: self.signature,
-        }
+        let raw = |entry: &Entry| RawEntry { header: entry.header_bytes.clone(), body: entry.body.clone() };
+        Run { entries: self.entries.iter().map(raw).collect(), signature: self.signature }
     }
 }
 
@@ -161,13 +138,10 @@ pub fn seal_runs(entries: Vec<Entry>, key: &SigningKey) -> Vec<SignedRun> {
     for entry in entries {
         let conversation = entry.header.conversation;
         let weight = entry.weight();
-        let at = open
-            .iter()
-            .position(|(of, ..)| *of == conversation)
-            .unwrap_or_else(|| {
-                open.push((conversation, 0, Vec::new()));
-                open.len() - 1
-            });
+        let at = open.iter().position(|(of, ..)| *of == conversation).unwrap_or_else(|| {
+            open.push((conversation, 0, Vec::new()));
+            open.len() - 1
+        });
         let Some((_, total, run)) = open.get_mut(at) else {
             continue;
         };
@@ -184,10 +158,7 @@ pub fn seal_runs(entries: Vec<Entry>, key: &SigningKey) -> Vec<SignedRun> {
 
 fn sign(entries: Vec<Entry>, key: &SigningKey) -> SignedRun {
     let last = entries.last().expect("a run is opened by its first entry").id;
-    SignedRun {
-        entries,
-        signature: Signature(key.sign(RUN, &[last.as_bytes()])),
-    }
+    SignedRun { entries, signature: Signature(key.sign(RUN, &[last.as_bytes()])) }
 }
 
 /// Checks a run's signature over its last entry.

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use crypto::Entropy;
 use wire::{
@@ -16,6 +16,8 @@ use crate::{
 pub struct Journal {
     circle: CircleId,
     conversations: BTreeMap<ConversationId, Conversation>,
+    /// How many groups each device founded.
+    founded: BTreeMap<DeviceId, usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,22 +65,32 @@ pub struct Fork {
 impl Journal {
     /// Starts the journal of a circle.
     pub fn new(circle: CircleId) -> Self {
-        Self {
-            circle,
-            conversations: BTreeMap::new(),
-        }
+        Self { circle, conversations: BTreeMap::new(), founded: BTreeMap::new() }
     }
 
     /// Opens a conversation, or finds it open, and returns its id.
     pub fn open(&mut self, descriptor: Descriptor) -> ConversationId {
         let id = descriptor.id(&self.circle);
-        self.conversations.entry(id).or_insert_with(|| Conversation {
-            descriptor,
-            chains: BTreeMap::new(),
-            lamport: 0,
-            moved: BTreeSet::new(),
-        });
+        if let btree_map::Entry::Vacant(free) = self.conversations.entry(id) {
+            if let Descriptor::Group(group) = &descriptor {
+                *self.founded.entry(group.founder).or_default() += 1;
+            }
+            free.insert(Conversation {
+                descriptor,
+                chains: BTreeMap::new(),
+                lamport: 0,
+                moved: BTreeSet::new(),
+            });
+        }
         id
+    }
+
+    /// Tells whether a conversation that another device announces may be opened: it is known, or its founder
+    /// has not had his fill of groups ([`limits::GROUPS`]).
+    pub fn has_room_for(&self, descriptor: &Descriptor) -> bool {
+        let Descriptor::Group(group) = descriptor else { return true };
+        self.founded.get(&group.founder).is_none_or(|founded| *founded < limits::GROUPS)
+            || self.conversations.contains_key(&descriptor.id(&self.circle))
     }
 
     /// Puts back a chain as the vault holds it, with the greatest Lamport time in it.
@@ -92,23 +104,17 @@ impl Journal {
 
     /// Returns what a conversation is between whom.
     pub fn descriptor(&self, conversation: &ConversationId) -> Option<&Descriptor> {
-        self.conversations
-            .get(conversation)
-            .map(|conversation| &conversation.descriptor)
+        self.conversations.get(conversation).map(|conversation| &conversation.descriptor)
     }
 
     /// Lists the conversations, by id.
     pub fn conversations(&self) -> impl Iterator<Item = (ConversationId, &Descriptor)> {
-        self.conversations
-            .iter()
-            .map(|(id, conversation)| (*id, &conversation.descriptor))
+        self.conversations.iter().map(|(id, conversation)| (*id, &conversation.descriptor))
     }
 
     /// Lists the conversations that `member` may read, by id.
     pub fn readable_by(&self, member: MemberId) -> impl Iterator<Item = ConversationId> {
-        self.conversations()
-            .filter(move |(_, descriptor)| descriptor.includes(&member))
-            .map(|(id, _)| id)
+        self.conversations().filter(move |(_, descriptor)| descriptor.includes(&member)).map(|(id, _)| id)
     }
 
     /// Lists the chains of a conversation, by author.
@@ -116,12 +122,7 @@ impl Journal {
         self.conversations
             .get(conversation)
             .into_iter()
-            .flat_map(|conversation| {
-                conversation
-                    .chains
-                    .iter()
-                    .map(|(author, chain)| (*author, *chain))
-            })
+            .flat_map(|conversation| conversation.chains.iter().map(|(author, chain)| (*author, *chain)))
     }
 
     /// Returns how many entries of a chain are held.
@@ -137,16 +138,9 @@ impl Journal {
         let held = self.conversations.get(conversation)?;
         let chains = held.chains.iter().filter(|(_, chain)| chain.len > 0);
         let chains = chains
-            .map(|(author, chain)| ChainHead {
-                author: *author,
-                seq: chain.len - 1,
-                hash: chain.head,
-            })
+            .map(|(author, chain)| ChainHead { author: *author, seq: chain.len - 1, hash: chain.head })
             .collect();
-        Some(ConversationFrontier {
-            descriptor: held.descriptor.encode(),
-            chains,
-        })
+        Some(ConversationFrontier { descriptor: held.descriptor.encode(), chains })
     }
 
     /// Appends an entry to this device's own chain. It must be signed ([`seal_runs`](crate::seal_runs)) and
@@ -163,15 +157,8 @@ impl Journal {
         if text.len() > limits::TEXT {
             return Err(WriteError::TooLong { found: text.len() });
         }
-        let held = self
-            .conversations
-            .get_mut(&conversation)
-            .ok_or(WriteError::UnknownConversation)?;
-        let own = held.chains.get(author).copied().unwrap_or(Chain {
-            len: 0,
-            head: [0; 32],
-            forked: false,
-        });
+        let held = self.conversations.get_mut(&conversation).ok_or(WriteError::UnknownConversation)?;
+        let own = held.chains.get(author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
         if own.forked {
             return Err(WriteError::Forked);
         }
@@ -181,11 +168,7 @@ impl Journal {
             .filter(|device| *device != author)
             .filter_map(|device| held.chains.get(device).map(|chain| (device, chain)))
             .filter(|(_, chain)| chain.len > 0)
-            .map(|(device, chain)| ChainHead {
-                author: *device,
-                seq: chain.len - 1,
-                hash: chain.head,
-            })
+            .map(|(device, chain)| ChainHead { author: *device, seq: chain.len - 1, hash: chain.head })
             .take(limits::SEEN)
             .collect();
         let header = Header {
@@ -219,36 +202,25 @@ impl Journal {
         held_at: impl Fn(u64) -> Option<MessageId>,
     ) -> Result<Placed, RunError> {
         let signature = run.signature;
-        let entries = run
-            .entries
-            .into_iter()
-            .map(Entry::decode)
-            .collect::<Result<Vec<_>, _>>()?;
+        let entries = run.entries.into_iter().map(Entry::decode).collect::<Result<Vec<_>, _>>()?;
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return Err(RunError::Decode(DecodeError::Invalid("a run without entries")));
         };
         let (conversation, author, start) =
             (first.header.conversation, first.header.author, first.header.seq);
-        let held = self
-            .conversations
-            .get_mut(&conversation)
-            .ok_or(RunError::UnknownConversation)?;
+        let held = self.conversations.get_mut(&conversation).ok_or(RunError::UnknownConversation)?;
         held.admits(&author, from, membership)?;
+        if entries.iter().any(|entry| entry.body.is_none()) {
+            return Err(RunError::BodyMissing);
+        }
         check_links(&entries)?;
-        let chain = held.chains.get(&author).copied().unwrap_or(Chain {
-            len: 0,
-            head: [0; 32],
-            forked: false,
-        });
+        let chain =
+            held.chains.get(&author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
         if chain.forked {
             return Err(RunError::ForkKnown);
         }
         if start > chain.len {
-            return Err(RunError::Gap {
-                conversation,
-                author,
-                held: chain.len,
-            });
+            return Err(RunError::Gap { conversation, author, held: chain.len });
         }
         verify(&author, &last.id, &signature).map_err(|_| RunError::Signature)?;
 
@@ -262,10 +234,7 @@ impl Journal {
                     author,
                     seq: entry.header.seq,
                     held,
-                    other: SignedRun {
-                        entries: entries.clone(),
-                        signature,
-                    },
+                    other: SignedRun { entries: entries.clone(), signature },
                 };
                 return Err(self.forked(fork));
             }
@@ -291,20 +260,13 @@ impl Journal {
         for entry in &fresh {
             held.append(entry);
         }
-        Ok(Placed {
-            run: SignedRun {
-                entries: fresh,
-                signature,
-            },
-        })
+        Ok(Placed { run: SignedRun { entries: fresh, signature } })
     }
 
     /// Marks a chain as forked; nothing more is taken from it or written to it.
     pub fn mark_forked(&mut self, conversation: &ConversationId, author: &DeviceId) {
-        if let Some(chain) = self
-            .conversations
-            .get_mut(conversation)
-            .and_then(|held| held.chains.get_mut(author))
+        if let Some(chain) =
+            self.conversations.get_mut(conversation).and_then(|held| held.chains.get_mut(author))
         {
             chain.forked = true;
         }
@@ -337,14 +299,7 @@ impl Conversation {
 
     fn append(&mut self, entry: &Entry) {
         let head = entry.head();
-        self.chains.insert(
-            head.author,
-            Chain {
-                len: head.seq + 1,
-                head: head.hash,
-                forked: false,
-            },
-        );
+        self.chains.insert(head.author, Chain { len: head.seq + 1, head: head.hash, forked: false });
         self.lamport = self.lamport.max(entry.header.lamport);
         self.moved.insert(head.author);
     }
@@ -421,6 +376,10 @@ pub enum RunError {
     /// The author does not take part in the conversation.
     #[error("the author does not take part in the conversation")]
     AuthorMayNot,
+    /// An entry comes without its body. Nothing in this version erases one, and a device that passes an entry on
+    /// has no right to: taken, it would blank for good what the author said.
+    #[error("an entry without its body")]
+    BodyMissing,
     /// The entries do not follow each other.
     #[error("the entries do not follow each other")]
     Broken,

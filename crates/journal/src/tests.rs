@@ -75,9 +75,7 @@ impl Device {
             .iter()
             .map(|text| {
                 let content = Content::Text((*text).to_owned());
-                self.journal
-                    .write(everyone, &self.id, &content, 1000, &mut self.entropy)
-                    .unwrap()
+                self.journal.write(everyone, &self.id, &content, 1000, &mut self.entropy).unwrap()
             })
             .collect();
         let runs = seal_runs(entries, &self.key);
@@ -88,13 +86,9 @@ impl Device {
     fn store(&mut self, run: SignedRun) {
         for entry in &run.entries {
             let header = &entry.header;
-            let Some(Content::Text(text)) = entry.content() else {
-                panic!("a text")
-            };
-            self.held
-                .insert((header.conversation, header.author, header.seq), entry.id);
-            self.timeline
-                .push((header.lamport, header.author, header.seq, text));
+            let Some(Content::Text(text)) = entry.content() else { panic!("a text") };
+            self.held.insert((header.conversation, header.author, header.seq), entry.id);
+            self.timeline.push((header.lamport, header.author, header.seq, text));
         }
         self.timeline.sort();
         self.runs.push(run);
@@ -103,9 +97,9 @@ impl Device {
     fn takes(&mut self, run: Run, from: DeviceId, members: &Members) -> Result<(), RunError> {
         let (everyone, held) = (self.everyone(), &self.held);
         let author = Entry::decode(run.entries[0].clone())?.header.author;
-        let placed = self.journal.handle_run(run, &from, members, |seq| {
-            held.get(&(everyone, author, seq)).copied()
-        })?;
+        let placed = self
+            .journal
+            .handle_run(run, &from, members, |seq| held.get(&(everyone, author, seq)).copied())?;
         self.store(placed.run);
         Ok(())
     }
@@ -129,16 +123,10 @@ fn what_one_writes_the_other_reads_in_the_same_order() {
     }
     assert_eq!(ann.timeline, ben.timeline);
     assert_eq!(
-        ann.timeline
-            .iter()
-            .map(|(.., text)| text.as_str())
-            .collect::<Vec<_>>(),
+        ann.timeline.iter().map(|(.., text)| text.as_str()).collect::<Vec<_>>(),
         ["one", "two", "three"]
     );
-    assert_eq!(
-        ann.journal.frontier(&ann.everyone()),
-        ben.journal.frontier(&ben.everyone())
-    );
+    assert_eq!(ann.journal.frontier(&ann.everyone()), ben.journal.frontier(&ben.everyone()));
 }
 
 #[test]
@@ -146,20 +134,14 @@ fn one_signature_covers_a_run_and_long_runs_are_cut() {
     let (mut ann, mut ben, _, members) = trio();
     let texts = vec!["x"; limits::RUN + 10];
     let runs = ann.writes(&texts);
-    assert_eq!(
-        runs.iter().map(|run| run.entries.len()).collect::<Vec<_>>(),
-        [limits::RUN, 10]
-    );
+    assert_eq!(runs.iter().map(|run| run.entries.len()).collect::<Vec<_>>(), [limits::RUN, 10]);
     for run in &runs {
         ben.takes(run.to_wire(), ann.id, &members).unwrap();
     }
     let big = "y".repeat(limits::TEXT);
     let runs = ann.writes(&[big.as_str(); 9]);
     assert!(runs.len() >= 3, "9 × 64 KiB in runs of at most 256 KiB");
-    assert!(
-        runs.iter()
-            .all(|run| run.to_wire().weight() <= limits::RUN_BYTES + limits::BODY)
-    );
+    assert!(runs.iter().all(|run| run.to_wire().weight() <= limits::RUN_BYTES + limits::BODY));
 }
 
 #[test]
@@ -184,14 +166,7 @@ fn a_gap_is_named_and_nothing_is_placed() {
     ann.writes(&["one"]);
     let second = ann.writes(&["two"]).remove(0);
     let refused = ben.takes(second.to_wire(), ann.id, &members);
-    assert_eq!(
-        refused,
-        Err(RunError::Gap {
-            conversation: ann.everyone(),
-            author: ann.id,
-            held: 0
-        })
-    );
+    assert_eq!(refused, Err(RunError::Gap { conversation: ann.everyone(), author: ann.id, held: 0 }));
     assert_eq!(ben.timeline, []);
 }
 
@@ -209,15 +184,9 @@ fn strangers_and_non_participants_neither_write_nor_carry() {
     let (mut ann, mut ben, _, mut members) = trio();
     let run = ann.writes(&["one"]).remove(0).to_wire();
     let stranger = DeviceId::new([99; 32]);
-    assert_eq!(
-        ben.takes(run.clone(), stranger, &members),
-        Err(RunError::SenderMayNot)
-    );
+    assert_eq!(ben.takes(run.clone(), stranger, &members), Err(RunError::SenderMayNot));
     members.0.remove(&ann.id);
-    assert_eq!(
-        ben.takes(run.clone(), ann.id, &members),
-        Err(RunError::SenderMayNot)
-    );
+    assert_eq!(ben.takes(run.clone(), ann.id, &members), Err(RunError::SenderMayNot));
     assert_eq!(ben.takes(run, ben.id, &members), Err(RunError::AuthorMayNot));
 }
 
@@ -226,10 +195,7 @@ fn a_removed_author_is_heard_only_through_members_who_had_heard_him() {
     let (mut ann, mut ben, cara, mut members) = trio();
     let run = ann.writes(&["before he was removed"]).remove(0).to_wire();
     members.0.insert(ann.id, Standing::Removed(ann.member));
-    assert_eq!(
-        ben.takes(run.clone(), ann.id, &members),
-        Err(RunError::SenderMayNot)
-    );
+    assert_eq!(ben.takes(run.clone(), ann.id, &members), Err(RunError::SenderMayNot));
     assert_eq!(ben.takes(run, cara.id, &members), Ok(()));
 }
 
@@ -244,10 +210,7 @@ fn forged_altered_and_reordered_runs_are_refused() {
 
     let mut altered = good.clone();
     altered.entries[0].body.as_mut().unwrap().0[20] ^= 1;
-    assert!(matches!(
-        ben.takes(altered, ann.id, &members),
-        Err(RunError::Decode(_))
-    ));
+    assert!(matches!(ben.takes(altered, ann.id, &members), Err(RunError::Decode(_))));
 
     let mut swapped = good.clone();
     swapped.entries.swap(0, 1);
@@ -270,29 +233,46 @@ fn a_fork_is_proven_kept_apart_and_the_chain_trusted_no_more() {
     let two = ann.writes(&["two"]).remove(0);
     let other = copy.writes(&["zwei", "drei"]).remove(0);
     ben.takes(two.to_wire(), ann.id, &members).unwrap();
-    let Err(RunError::Forked(fork)) = ben.takes(other.to_wire(), ann.id, &members) else {
-        panic!("a fork")
-    };
+    let Err(RunError::Forked(fork)) = ben.takes(other.to_wire(), ann.id, &members) else { panic!("a fork") };
     assert_eq!((fork.seq, fork.held), (1, two.entries[0].id));
     assert_eq!(fork.other.entries[0].id, other.entries[0].id);
     let more = ann.writes(&["three"]).remove(0);
-    assert_eq!(
-        ben.takes(more.to_wire(), ann.id, &members),
-        Err(RunError::ForkKnown)
-    );
+    assert_eq!(ben.takes(more.to_wire(), ann.id, &members), Err(RunError::ForkKnown));
     assert_eq!(ben.timeline.len(), 2);
 }
 
 #[test]
-fn an_erased_body_leaves_the_chain_whole() {
-    let (mut ann, mut ben, _, members) = trio();
-    let mut run = ann.writes(&["secret", "two"]).remove(0).to_wire();
-    run.entries[0].body = None;
-    let everyone = ben.everyone();
-    let placed = ben.journal.handle_run(run, &ann.id, &members, |_| None).unwrap();
-    assert_eq!(placed.run.entries[0].content(), None);
-    assert_eq!(placed.run.entries[1].content(), Some(Content::Text("two".into())));
-    assert_eq!(ben.journal.len(&everyone, &ann.id), 2);
+fn whoever_passes_an_entry_on_cannot_blank_it() {
+    let (mut ann, mut ben, cara, members) = trio();
+    let whole = ann.writes(&["what she said", "two"]).remove(0).to_wire();
+    let mut blanked = whole.clone();
+    blanked.entries[0].body = None;
+    assert_eq!(ben.takes(blanked, cara.id, &members), Err(RunError::BodyMissing));
+    ben.takes(whole, ann.id, &members).unwrap();
+    assert_eq!(ben.timeline, ann.timeline);
+}
+
+#[test]
+fn one_founder_does_not_fill_the_journal_with_groups() {
+    let (ann, mut ben, _, _) = trio();
+    let both = BTreeSet::from([ann.member, ben.member]);
+    let (mut entropy, mut number) = (Counter(0), 0);
+    let mut group = |founder: &Device| {
+        number += 1;
+        let name = format!("Board {number}").parse().unwrap();
+        Descriptor::group(&CIRCLE, name, both.clone(), &founder.key, &mut entropy)
+    };
+    let first = group(&ann);
+    ben.journal.open(first.clone());
+    for _ in 1..limits::GROUPS {
+        let next = group(&ann);
+        assert!(ben.journal.has_room_for(&next));
+        ben.journal.open(next);
+    }
+    assert!(!ben.journal.has_room_for(&group(&ann)));
+    assert!(ben.journal.has_room_for(&first), "what is known stays");
+    let own = group(&ben);
+    assert!(ben.journal.has_room_for(&own) && ben.journal.has_room_for(&Descriptor::Everyone));
 }
 
 #[test]
@@ -301,17 +281,10 @@ fn a_text_of_64_kib_passes_and_one_byte_more_does_not() {
     let everyone = ann.everyone();
     let mut write = |len| {
         let content = Content::Text("x".repeat(len));
-        ann.journal
-            .write(everyone, &ann.id, &content, 0, &mut ann.entropy)
-            .map(|entry| entry.header.seq)
+        ann.journal.write(everyone, &ann.id, &content, 0, &mut ann.entropy).map(|entry| entry.header.seq)
     };
     assert_eq!(write(limits::TEXT), Ok(0));
-    assert_eq!(
-        write(limits::TEXT + 1),
-        Err(WriteError::TooLong {
-            found: limits::TEXT + 1
-        })
-    );
+    assert_eq!(write(limits::TEXT + 1), Err(WriteError::TooLong { found: limits::TEXT + 1 }));
     assert_eq!(write(0), Ok(1));
 }
 
@@ -323,37 +296,20 @@ fn a_group_is_what_its_founder_signed() {
     assert!(group.includes(&ben.member) && !group.includes(&cara.member) && group.stands(&members));
     assert_eq!(Descriptor::decode(&group.encode().0, &CIRCLE), Ok(group.clone()));
     let elsewhere = CircleId::new([8; 32]);
-    assert_eq!(
-        Descriptor::decode(&group.encode().0, &elsewhere),
-        Err(DescriptorError::Signature)
-    );
-    let Descriptor::Group(mut founding) = group else {
-        panic!("a group")
-    };
+    assert_eq!(Descriptor::decode(&group.encode().0, &elsewhere), Err(DescriptorError::Signature));
+    let Descriptor::Group(mut founding) = group else { panic!("a group") };
     founding.members.insert(cara.member);
     let widened = Descriptor::Group(founding);
-    assert_eq!(
-        Descriptor::decode(&widened.encode().0, &CIRCLE),
-        Err(DescriptorError::Signature)
-    );
+    assert_eq!(Descriptor::decode(&widened.encode().0, &CIRCLE), Err(DescriptorError::Signature));
     let others = BTreeSet::from([ben.member, cara.member]);
-    let not_hers = Descriptor::group(
-        &CIRCLE,
-        "Theirs".parse().unwrap(),
-        others,
-        &ann.key,
-        &mut Counter(0),
-    );
+    let not_hers = Descriptor::group(&CIRCLE, "Theirs".parse().unwrap(), others, &ann.key, &mut Counter(0));
     assert!(!not_hers.stands(&members));
 }
 
 #[test]
 fn a_direct_conversation_is_the_same_from_both_sides() {
     let (ann, ben) = (MemberId::new([1; 32]), MemberId::new([2; 32]));
-    assert_eq!(
-        Descriptor::direct(ann, ben).id(&CIRCLE),
-        Descriptor::direct(ben, ann).id(&CIRCLE)
-    );
+    assert_eq!(Descriptor::direct(ann, ben).id(&CIRCLE), Descriptor::direct(ben, ann).id(&CIRCLE));
     let wrong = wire::encode(&Descriptor::Direct(ben, ann));
     assert_eq!(Descriptor::decode(&wrong, &CIRCLE), Err(DescriptorError::Order));
 }

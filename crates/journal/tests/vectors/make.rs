@@ -1,0 +1,207 @@
+//! Makes the vectors of the journal, from fixed keys and fixed salts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crypto::{Entropy, SigningKey};
+use data_encoding::HEXLOWER;
+use hexode_journal::{
+    Content, Descriptor, Entry, Header, Journal, Membership, SignedRun, Standing, seal_runs,
+};
+use serde::Serialize;
+use wire::{ChainHead, CircleId, DeviceId, MemberId, RawEntry, Run};
+
+pub(crate) const CIRCLE: CircleId = CircleId::new([7; 32]);
+
+/// Ann and her one device, alone in the circle.
+pub(crate) struct Ann {
+    pub(crate) device: DeviceId,
+    key: SigningKey,
+    member: MemberId,
+}
+
+impl Ann {
+    pub(crate) fn new() -> Self {
+        let key = SigningKey::from_seed(&[1; 32]);
+        Self { device: DeviceId::new(key.public()), key, member: MemberId::new([1; 32]) }
+    }
+
+    /// Writes texts to everyone, with a salt of its own for each sequence.
+    fn writes(&self, texts: &[&str], salt: u8) -> Vec<Entry> {
+        let mut journal = Journal::new(CIRCLE);
+        let everyone = journal.open(Descriptor::Everyone);
+        let write = |text: &&str| {
+            let content = Content::Text((*text).to_owned());
+            journal.write(everyone, &self.device, &content, 1_700_000_000_000, &mut Fixed(salt)).unwrap()
+        };
+        texts.iter().map(write).collect()
+    }
+
+    fn run(&self, entries: &[Entry]) -> SignedRun {
+        seal_runs(entries.to_vec(), &self.key).remove(0)
+    }
+}
+
+impl Membership for Ann {
+    fn standing(&self, device: &DeviceId) -> Standing {
+        if *device == self.device { Standing::Live(self.member) } else { Standing::Unknown }
+    }
+}
+
+struct Fixed(u8);
+
+impl Entropy for Fixed {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(self.0);
+    }
+}
+
+/// Makes all vectors, by their files' names.
+pub(crate) fn all() -> BTreeMap<String, String> {
+    let mut vectors = BTreeMap::new();
+    let mut add = |name: &str, head: &[(&str, String)], bytes: &[u8]| {
+        let head: String = head.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+        let hex = HEXLOWER.encode(bytes);
+        let lines: Vec<_> = hex.as_bytes().chunks(96).map(|line| str::from_utf8(line).unwrap()).collect();
+        vectors.insert(name.to_owned(), format!("{head}\n{}\n", lines.join("\n")));
+    };
+    descriptors(&mut add);
+    entries(&mut add);
+    runs(&mut add);
+    vectors
+}
+
+type Add<'a> = &'a mut dyn FnMut(&str, &[(&str, String)], &[u8]);
+
+fn accepted() -> (&'static str, String) {
+    ("expect", "accepted".into())
+}
+
+fn refused() -> (&'static str, String) {
+    ("expect", "refused".into())
+}
+
+fn descriptors(add: Add<'_>) {
+    let ann = Ann::new();
+    let [one, two, three] = [1, 2, 3].map(|id| MemberId::new([id; 32]));
+    let members = BTreeSet::from([one, two, three]);
+    let name = "Board".parse().unwrap();
+    let group = Descriptor::group(&CIRCLE, name, members, &ann.key, &mut Fixed(9));
+    for (name, descriptor) in [
+        ("descriptor-everyone", Descriptor::Everyone),
+        ("descriptor-direct", Descriptor::direct(two, one)),
+        ("descriptor-notes-to-oneself", Descriptor::direct(one, one)),
+        ("descriptor-group", group.clone()),
+    ] {
+        let id = ("id", descriptor.id(&CIRCLE).to_string());
+        add(name, &[accepted(), id], &descriptor.encode().0);
+    }
+    let disorder = wire::encode(&Descriptor::Direct(two, one));
+    let comment = |text: &str| ("comment", text.to_owned());
+    add(
+        "descriptor-direct-in-disorder",
+        &[refused(), comment("the smaller member id stands first")],
+        &disorder,
+    );
+    let Descriptor::Group(mut founding) = group else { unreachable!("a group") };
+    founding.members.insert(MemberId::new([4; 32]));
+    let widened = Descriptor::Group(founding);
+    add(
+        "descriptor-group-widened",
+        &[refused(), comment("a member more than was signed")],
+        &widened.encode().0,
+    );
+    let elsewhere = CircleId::new([8; 32]);
+    let name = "Board".parse().unwrap();
+    let other = Descriptor::group(&elsewhere, name, BTreeSet::from([one, two]), &ann.key, &mut Fixed(9));
+    add("descriptor-group-elsewhere", &[refused(), comment("signed in another circle")], &other.encode().0);
+    add("descriptor-unknown-kind", &[refused(), comment("a kind that does not exist")], &[3]);
+}
+
+fn entries(add: Add<'_>) {
+    let ann = Ann::new();
+    let mut good = |name: &str, entry: &Entry, text: Option<&str>| {
+        let raw = raw(entry);
+        let head = [
+            accepted(),
+            ("id", entry.id.to_string()),
+            ("header", serde_json::to_string(&entry.header).unwrap()),
+            ("text", serde_json::to_string(&text).unwrap()),
+        ];
+        add(name, &head, &wire::encode(&raw));
+    };
+    let first = ann.writes(&["Hello"], 5).remove(0);
+    good("entry-first", &first, Some("Hello"));
+    let empty = ann.writes(&[""], 5).remove(0);
+    good("entry-empty-text", &empty, Some(""));
+    let erased = Entry { body: None, ..first.clone() };
+    good("entry-without-body", &erased, None);
+    let head = |seq| ChainHead { author: DeviceId::new([4; 32]), seq, hash: [6; 32] };
+    let seen =
+        decoded(&Header { seen: vec![head(300), head(2)], lamport: 301, ..first.header.clone() }, &first);
+    good("entry-that-has-seen-others", &seen, Some("Hello"));
+    let last = decoded(&Header { lamport: 1 << 53, ..first.header.clone() }, &first);
+    good("entry-greatest-lamport", &last, Some("Hello"));
+
+    let mut bad = |name: &str, comment: &str, raw: &RawEntry| {
+        add(name, &[refused(), ("comment", comment.to_owned())], &wire::encode(raw));
+    };
+    let mut other = raw(&first);
+    other.body = raw(&empty).body;
+    bad("entry-other-body", "the header commits to another body", &other);
+    let changed = |header: &Header| RawEntry { header: wire::encode(header).into(), body: raw(&first).body };
+    let late = Header { lamport: (1 << 53) + 1, ..first.header.clone() };
+    bad("entry-lamport-out-of-range", "one more than 2⁵³", &changed(&late));
+    let many = Header { seen: vec![head(1); 9], ..first.header.clone() };
+    bad("entry-too-many-seen", "nine heads where eight are allowed", &changed(&many));
+    let mut longer = raw(&first);
+    // Byte 64 is seq 0: the same number in two bytes is another header.
+    longer.header.0.splice(64..65, [0x80, 0x00]);
+    bad("entry-longer-varint", "a number in more bytes than it needs", &longer);
+}
+
+fn runs(add: Add<'_>) {
+    let ann = Ann::new();
+    let all = ann.writes(&["one", "two", "three"], 5);
+    let first = ann.run(&all[..2]).to_wire();
+    let overlap = ann.run(&all[1..]).to_wire();
+    let next = ann.run(&all[2..]).to_wire();
+    let given = ("given", "run-first".to_owned());
+    let new = |count: usize| ("new", count.to_string());
+    let mut put = |name: &str, head: &[(&str, String)], run: &Run| add(name, head, &wire::encode(run));
+    put("run-first", &[accepted(), new(2)], &first);
+    put("run-that-follows", &[accepted(), given.clone(), new(1)], &next);
+    put("run-that-overlaps", &[accepted(), given.clone(), new(1)], &overlap);
+
+    let error = |text: &str| ("error", text.to_owned());
+    put("run-known", &[refused(), given.clone(), error("already held")], &first);
+    put("run-after-a-gap", &[refused(), error("entries are missing: 0 are held")], &next);
+    let forked = ann.run(&ann.writes(&["one", "zwei"], 6)).to_wire();
+    put("run-that-forks", &[refused(), given, error("the chain was forked")], &forked);
+    let mut stolen = first.clone();
+    stolen.signature = next.signature;
+    put("run-other-signature", &[refused(), error("signature does not match")], &stolen);
+    let mut swapped = first.clone();
+    swapped.entries.swap(0, 1);
+    put("run-in-disorder", &[refused(), error("the entries do not follow each other")], &swapped);
+    let mut blanked = first.clone();
+    blanked.entries[0].body = None;
+    put("run-without-a-body", &[refused(), error("an entry without its body")], &blanked);
+    let ben = SigningKey::from_seed(&[2; 32]);
+    let mut journal = Journal::new(CIRCLE);
+    let everyone = journal.open(Descriptor::Everyone);
+    let device = DeviceId::new(ben.public());
+    let content = Content::Text("let me in".into());
+    let entry = journal.write(everyone, &device, &content, 0, &mut Fixed(5)).unwrap();
+    let stranger = seal_runs(vec![entry], &ben).remove(0).to_wire();
+    let why = error("the author does not take part in the conversation");
+    put("run-of-a-stranger", &[refused(), why], &stranger);
+}
+
+fn raw(entry: &Entry) -> RawEntry {
+    RawEntry { header: entry.header_bytes.clone(), body: entry.body.clone() }
+}
+
+/// Makes the entry of a changed header.
+fn decoded(header: &impl Serialize, of: &Entry) -> Entry {
+    Entry::decode(RawEntry { header: wire::encode(header).into(), body: of.body.clone() }).unwrap()
+}
