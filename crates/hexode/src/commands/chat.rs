@@ -26,6 +26,9 @@ mod timeline;
 mod view;
 mod wrap;
 
+#[cfg(test)]
+mod tests;
+
 /// Talk on a full screen; F1 shows the keys
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -16,10 +16,7 @@ use super::{
     wrap::{cut, wrap},
 };
 use crate::{
-    commands::{
-        devices::{full_name, verified},
-        invite::role_name,
-    },
+    commands::{devices::verified, invite::role_name},
     session, text, time,
 };
 
@@ -242,7 +239,7 @@ fn draw_overlay(frame: &mut Frame<'_>, app: &mut App, area: Rect, title: &str, t
 
 fn help() -> Text<'static> {
     Text::from(
-        "\
+        "
  Enter           send
  Alt-Enter, ^J   new line
  Tab, Shift-Tab  next, previous conversation
@@ -282,7 +279,11 @@ fn members(app: &App) -> Text<'static> {
                 lines.push(Line::styled(format!("     {}", tunnel_line(tunnel)), dim()));
             }
             if device.verified.is_none() {
-                lines.push(Line::styled(format!("     hexode verify {}", full_name(device)), dim()));
+                lines.push(Line::styled(
+                    // By id: a name is not ours to put into somebody's shell.
+                    format!("     hexode verify {}", device.id.short()),
+                    dim(),
+                ));
             }
         }
     }
