@@ -14,7 +14,9 @@ pub(crate) struct Contact {
     attempts: u32,
     error: Option<String>,
     next: Option<Instant>,
-    dialling: bool,
+    /// The number of the dial that is under way.
+    dialling: Option<u64>,
+    dials: u64,
 }
 
 impl Contact {
@@ -35,26 +37,38 @@ impl Contact {
         new
     }
 
-    /// Forgets failures and dials at the next turn.
+    /// Forgets failures and dials at the next turn, unless a dial is under way.
     pub(crate) fn hurry(&mut self, now: Instant) {
         self.attempts = 0;
         self.next = Some(now);
     }
 
-    /// When to dial; `None` while that makes no sense.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        if self.dialling || self.addresses.is_empty() { None } else { self.next }
+    /// Forgets failures and a dial under way, which went to other addresses.
+    pub(crate) fn start_anew(&mut self, now: Instant) {
+        self.dialling = None;
+        self.hurry(now);
     }
 
-    /// Starts a dial; returns where to.
-    pub(crate) fn dial(&mut self) -> Vec<SocketAddr> {
-        self.dialling = true;
-        self.addresses.iter().copied().collect()
+    /// When to dial; `None` while that makes no sense.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if self.dialling.is_some() || self.addresses.is_empty() { None } else { self.next }
+    }
+
+    /// Starts a dial; returns its number and where to.
+    pub(crate) fn dial(&mut self) -> (u64, Vec<SocketAddr>) {
+        self.dials += 1;
+        self.dialling = Some(self.dials);
+        (self.dials, self.addresses.iter().copied().collect())
+    }
+
+    /// Whether that dial is still the one that counts.
+    pub(crate) fn is_dialling(&self, dial: u64) -> bool {
+        self.dialling == Some(dial)
     }
 
     /// Notes that a dial failed; returns how many have in a row.
     pub(crate) fn failed(&mut self, error: String, timing: &Timing, now: Instant, random: u8) -> u32 {
-        self.dialling = false;
+        self.dialling = None;
         self.attempts = self.attempts.saturating_add(1);
         self.error = Some(error);
         self.next = Some(now + dial::pause(timing, self.attempts, random));
@@ -63,12 +77,12 @@ impl Contact {
 
     /// Notes that a dial ended without harm.
     pub(crate) fn ended(&mut self) {
-        self.dialling = false;
+        self.dialling = None;
     }
 
     /// Notes that a link is up.
     pub(crate) fn up(&mut self) {
-        self.dialling = false;
+        self.dialling = None;
         self.error = None;
         self.next = None;
     }
@@ -114,7 +128,7 @@ mod tests {
         assert!(contact.know(&[address(1), address(2)]));
         assert!(!contact.know(&[address(1)]));
         assert!(contact.know(&(100..115).map(address).collect::<Vec<_>>()));
-        let dialled = contact.dial();
+        let (_, dialled) = contact.dial();
         assert_eq!(dialled.len(), limits::ADDRESSES);
         assert_eq!(dialled[0], address(1), "the older of the first two was the one not confirmed");
     }
@@ -126,8 +140,16 @@ mod tests {
         assert_eq!(contact.due(), None, "no address");
         contact.know(&[address(1)]);
         assert_eq!(contact.due(), Some(now));
-        contact.dial();
+        let (dial, _) = contact.dial();
         assert_eq!(contact.due(), None, "being dialled");
+        contact.hurry(now);
+        assert!(
+            contact.is_dialling(dial) && contact.due().is_none(),
+            "one dial to the same addresses is enough"
+        );
+        contact.start_anew(now);
+        assert!(!contact.is_dialling(dial) && contact.due() == Some(now));
+        contact.dial();
         assert_eq!(contact.failed("no answer".into(), &timing, now, 128), 1);
         assert_eq!(contact.due(), Some(now + Duration::from_millis(250)));
         contact.up();

@@ -90,9 +90,9 @@ struct Inbox {
 
 /// How far a dial has come.
 enum Dialled {
-    Connected { device: DeviceId, connection: Connection, key_exchange: &'static str },
-    Greeted(Box<Greeting>),
-    Failed { device: DeviceId, error: GreetError },
+    Connected { device: DeviceId, dial: u64, connection: Connection, key_exchange: &'static str },
+    Greeted(u64, Box<Greeting>),
+    Failed { device: DeviceId, dial: u64, error: GreetError },
 }
 
 /// What became of a newcomer who waited.
@@ -260,9 +260,11 @@ impl Shell {
             return;
         }
         let contact = self.contacts.entry(device).or_default();
-        contact.know(addresses);
-        if !self.links.contains_key(&device) {
-            contact.hurry(Instant::now());
+        let new = contact.know(addresses);
+        match self.links.contains_key(&device) {
+            false if new => contact.start_anew(Instant::now()),
+            false => contact.hurry(Instant::now()),
+            true => {}
         }
     }
 
@@ -324,13 +326,15 @@ impl Shell {
             let Some(contact) = self.contacts.get_mut(&device) else {
                 continue;
             };
-            let addresses = contact.dial();
+            let (dial, addresses) = contact.dial();
             let (endpoint, timing, dialled) =
                 (self.endpoint.clone(), self.timing.clone(), self.outlets.dialled.clone());
             self.tasks.spawn(async move {
                 let news = match dial::connect(&endpoint, &device, &addresses, &timing).await {
-                    Ok((connection, key_exchange)) => Dialled::Connected { device, connection, key_exchange },
-                    Err(error) => Dialled::Failed { device, error },
+                    Ok((connection, key_exchange)) => {
+                        Dialled::Connected { device, dial, connection, key_exchange }
+                    }
+                    Err(error) => Dialled::Failed { device, dial, error },
                 };
                 let _ = dialled.send(news);
             });
@@ -339,13 +343,12 @@ impl Shell {
 
     fn handle_dialled(&mut self, news: Dialled) {
         match news {
-            Dialled::Connected { device, connection, key_exchange } => {
+            Dialled::Connected { device, dial, connection, key_exchange } => {
                 // What the serials of hellos mean hangs on this: a device that has a link says no hello.
-                if !self.wants(&device) {
+                let counts = self.contacts.get(&device).is_some_and(|contact| contact.is_dialling(dial));
+                if !counts || !self.wants(&device) {
                     connection.close(code::DUPLICATE, b"");
-                    if let Some(contact) = self.contacts.get_mut(&device) {
-                        contact.ended();
-                    }
+                    self.dial_ended(device, dial);
                     return;
                 }
                 let serial = self.next_serial();
@@ -356,18 +359,16 @@ impl Shell {
                         Ok((checked, send, frames)) => {
                             let greeting =
                                 Greeting { device, connection, key_exchange, checked, send, frames };
-                            Dialled::Greeted(Box::new(greeting))
+                            Dialled::Greeted(dial, Box::new(greeting))
                         }
-                        Err(error) => Dialled::Failed { device, error },
+                        Err(error) => Dialled::Failed { device, dial, error },
                     };
                     let _ = dialled.send(news);
                 });
             }
-            Dialled::Greeted(greeting) => {
+            Dialled::Greeted(dial, greeting) => {
                 let device = greeting.device;
-                if let Some(contact) = self.contacts.get_mut(&device) {
-                    contact.ended();
-                }
+                self.dial_ended(device, dial);
                 if !self.allowed.borrow().contains(&device) {
                     greeting.connection.close(code::GO_AWAY, b"");
                     return;
@@ -375,14 +376,18 @@ impl Shell {
                 let greeted = self.initiated(*greeting);
                 self.settle(greeted);
             }
-            Dialled::Failed { device, error } => self.handle_failed(device, &error),
+            Dialled::Failed { device, dial, error } => self.handle_failed(device, dial, &error),
         }
     }
 
-    fn handle_failed(&mut self, device: DeviceId, error: &GreetError) {
-        let Some(contact) = self.contacts.get_mut(&device) else {
-            return;
-        };
+    fn dial_ended(&mut self, device: DeviceId, dial: u64) {
+        if let Some(contact) = self.contacts.get_mut(&device).filter(|contact| contact.is_dialling(dial)) {
+            contact.ended();
+        }
+    }
+
+    fn handle_failed(&mut self, device: DeviceId, dial: u64, error: &GreetError) {
+        let Some(contact) = self.contacts.get_mut(&device).filter(|c| c.is_dialling(dial)) else { return };
         if self.links.contains_key(&device) {
             contact.ended();
             return;

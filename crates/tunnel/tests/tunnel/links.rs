@@ -101,6 +101,25 @@ fn a_device_that_is_not_there_is_tried_ever_more_seldom() {
 }
 
 #[test]
+fn a_new_address_does_not_wait_for_the_old_one_to_fail() {
+    let ann = Device::with(tunnel::Config {
+        timing: Timing { hello: Duration::from_secs(50), ..Timing::default() },
+        ..config(1)
+    })
+    .unwrap();
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    ann.allow([&id(2)]);
+    ann.send(Command::Know { device: id(2), addresses: vec![silent.local_addr().unwrap()] });
+    silent.recv(&mut [0; 1500]).unwrap();
+    let ben = Device::new(2);
+    ben.allow([&ann.id]);
+    let start = Instant::now();
+    ann.know(&ben);
+    ann.until_up(ben.id);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
 fn a_device_that_was_killed_comes_back_on_another_port() {
     let ((ann, _), (ben, _)) = linked();
     ben.kill();
