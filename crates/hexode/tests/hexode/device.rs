@@ -76,14 +76,34 @@ impl Device {
         serde_json::from_str(&self.ok(&[arguments, &["--json"]].concat())).unwrap()
     }
 
+    /// Calls the program with `--json`, again at each event of the node, until something is seen in the answer.
+    pub(crate) fn wait_json<T>(
+        &self,
+        arguments: &[&str],
+        seen: impl Fn(&serde_json::Value) -> Option<T>,
+    ) -> T {
+        let mut events = self.command(&["tail", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(events.stdout.take().unwrap()).lines();
+        let found = std::iter::once(Ok(String::new())).chain(lines).find_map(|_| seen(&self.json(arguments)));
+        events.kill().unwrap();
+        events.wait().unwrap();
+        found.expect("the node ended before it was seen")
+    }
+
     /// Starts the node on loopback and waits until it is ready.
     pub(crate) fn up(&self) -> Running {
         self.up_with(&["--passphrase-file", "passphrase"])
     }
 
     pub(crate) fn up_with(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(&["up", "--bind", "127.0.0.1:0", "--no-lan"]);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        self.up_as(self.command(&["up", "--bind", "127.0.0.1:0", "--no-lan"]).args(arguments))
+    }
+
+    /// Starts the node by another call and waits until it is ready.
+    pub(crate) fn up_as(&self, command: &mut Command) -> Running {
+        command.env_clear().env("TZ", "UTC").env("HOME", self.dir.path()).env("PATH", "/usr/bin:/bin");
+        command.env("HEXODE_HOME", self.home()).current_dir(self.dir.path());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
         assert!(!said.is_empty(), "the node did not start");

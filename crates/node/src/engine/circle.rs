@@ -230,6 +230,7 @@ impl CircleState {
     /// Takes over what is not kept in the vault from the state that a failed turn spoilt.
     pub(crate) fn inherit(&mut self, old: &mut Self, trouble: &str, effects: &mut Vec<Effect>) {
         self.addresses = std::mem::take(&mut old.addresses);
+        self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
         effects.extend(old.links.keys().map(|device| self.close(*device)));
         if let (Standing::Awaiting, Some(invitation)) = (self.standing, &self.invitation) {

@@ -72,6 +72,7 @@ impl CircleState {
         }
         let own = DeviceAddresses { device: self.me, addresses: self.own_addresses() };
         self.send_all(ctx, None, &Frame::Addresses(vec![own]));
+        ctx.publish(|| api::Event::Roster { circle: self.id });
         Ok(())
     }
 
@@ -306,7 +307,7 @@ impl CircleState {
     }
 
     fn handle_run(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, run: Run) -> Result<(), StoreError> {
-        let Some((conversation, author)) = self.chain_of(&run) else {
+        let Some(((conversation, author), start)) = chain_of(&run) else {
             self.misbehaved(ctx, device, "an entry that is not one");
             return Ok(());
         };
@@ -343,13 +344,11 @@ impl CircleState {
                 ctx.tx.add_fork(row, &fork.author, fork.seq, fork.held.as_bytes(), &proof)?;
                 tracing::warn!(author = ?fork.author, "a chain was forked");
                 ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
-                // The other side has its half of the proof; this is ours.
-                if let Some(link) = self.links.get_mut(&device)
-                    && link.forks.insert(chain)
-                {
-                    link.told(chain, fork.seq);
-                    link.owed.insert(chain);
-                }
+                self.prove_fork(device, chain, fork.seq);
+            }
+            // Why else would entries come that are held here?
+            Err(RunError::ForkKnown) if start < self.journal.len(&conversation, &author) => {
+                self.prove_fork(device, chain, start);
             }
             Err(RunError::AuthorMayNot) => {
                 if let Some(link) = self.links.get_mut(&device) {
@@ -379,11 +378,15 @@ impl CircleState {
         }
     }
 
-    fn chain_of(&self, run: &Run) -> Option<ChainKey> {
-        let first = run.entries.first()?;
-        let entry =
-            journal::Entry::decode(wire::RawEntry { header: first.header.clone(), body: None }).ok()?;
-        Some((entry.header.conversation, entry.header.author))
+    /// Sends this device's entries of a forked chain, from a place that both ends hold on: the other side has its half
+    /// of the proof, this is ours. Once a link, or two that know of a fork would tell each other for ever.
+    fn prove_fork(&mut self, device: DeviceId, chain: ChainKey, from: u64) {
+        if let Some(link) = self.links.get_mut(&device)
+            && link.forks.insert(chain)
+        {
+            link.told(chain, from);
+            link.owed.insert(chain);
+        }
     }
 
     fn handle_receipts(
@@ -557,6 +560,13 @@ impl CircleState {
         }
         self.command(ctx, tunnel::Command::Close { device, reason: CloseReason::Misbehaved });
     }
+}
+
+/// Returns whose chain a run is of, and where in it the run starts.
+fn chain_of(run: &Run) -> Option<(ChainKey, u64)> {
+    let first = run.entries.first()?;
+    let entry = journal::Entry::decode(wire::RawEntry { header: first.header.clone(), body: None }).ok()?;
+    Some(((entry.header.conversation, entry.header.author), entry.header.seq))
 }
 
 /// Tells whether a charter entry could not have come from a device that keeps the rules.
