@@ -14,7 +14,8 @@ mod harness;
 use std::{
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use harness::{Device, config, id};
@@ -127,4 +128,37 @@ fn netns_two_circles_on_one_wire_do_not_see_each_other_nor_does_one_that_is_off(
     let unknown: Vec<_> = ann.snapshot().unreachable.iter().map(|u| (u.device, u.addresses)).collect();
     assert_eq!(unknown.len(), 2);
     assert!(unknown.iter().all(|(_, addresses)| *addresses == 0), "{unknown:?}");
+}
+
+#[test]
+fn netns_members_find_each_other_again_after_one_got_another_address() {
+    let lab = Lab::new();
+    let (ann, ben) = (lab.device(0, 1, lan()), lab.device(1, 2, lan()));
+    meet(&ann, &[2], &[[7; 32]]);
+    meet(&ben, &[1], &[[7; 32]]);
+    let link = ben.until_up(ann.id);
+    ann.until_up(ben.id);
+    ip(&["-n", &lab.names[1], "addr", "del", "10.77.0.2/24", "dev", "cable"]);
+    ip(&["-n", &lab.names[1], "addr", "add", "10.77.0.3/24", "dev", "cable"]);
+    ben.send(Order::NetworkChanged);
+    let start = Instant::now();
+    // Whether the link moves or another takes its place: what Ben says arrives.
+    ben.frame(ann.id, link, *b"moved");
+    let heard = thread::spawn(move || {
+        ann.until(|event| match event {
+            Event::Frame { bytes, .. } => Some(bytes.to_vec()),
+            _ => None,
+        })
+    });
+    while !heard.is_finished() {
+        for event in ben.so_far() {
+            if let Event::Up { device, link, .. } = event {
+                ben.frame(device, link, *b"moved");
+            }
+        }
+        thread::yield_now();
+    }
+    assert_eq!(heard.join().unwrap(), b"moved");
+    eprintln!("heard again after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(45));
 }
