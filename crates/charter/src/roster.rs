@@ -133,6 +133,11 @@ pub enum InvitationState {
         /// The entry that did.
         by: EntryId,
     },
+    /// It was used for an admission that does not count any more. Nobody comes in with it again.
+    Spent {
+        /// The admission.
+        by: EntryId,
+    },
     /// It never counted.
     Void(VoidReason),
 }

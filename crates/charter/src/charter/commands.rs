@@ -309,6 +309,7 @@ impl Charter {
         match invited.state {
             InvitationState::Open => self.ledger.index(id).ok_or(CommandError::NoSuchInvitation),
             InvitationState::Used { device, .. } => Err(CommandError::InvitationUsed { device }),
+            InvitationState::Spent { by } => Err(CommandError::InvitationSpent { by }),
             InvitationState::Withdrawn { .. } | InvitationState::Void(_) => {
                 Err(CommandError::InvitationWithdrawn)
             }

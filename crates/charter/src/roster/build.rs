@@ -137,8 +137,12 @@ impl<'a> View<'a> {
         }
         let withdrawals = invite.withdrawn_by.iter().copied().filter(|&by| self.verdicts.is_valid(by));
         let first = self.ledger.first(withdrawals);
-        match first.or_else(|| self.verdicts.ended_by(self.ledger, invite.cite)) {
-            Some(by) => InvitationState::Withdrawn { by: self.ledger.at(by).id },
+        if let Some(by) = first.or_else(|| self.verdicts.ended_by(self.ledger, invite.cite)) {
+            return InvitationState::Withdrawn { by: self.ledger.at(by).id };
+        }
+        // Whoever admits now knows of the earlier admission, void or not, and may not.
+        match self.ledger.first(invite.admissions.iter().copied()) {
+            Some(by) => InvitationState::Spent { by: self.ledger.at(by).id },
             None => InvitationState::Open,
         }
     }

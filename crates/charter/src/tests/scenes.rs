@@ -265,6 +265,25 @@ fn a_retroactive_removal_undoes_what_was_seen() {
 }
 
 #[test]
+fn an_invitation_spent_on_a_void_admission_lets_in_nobody_else() {
+    let mut ann = ann();
+    let invitation = ann.invite(Newcomer::Other(Role::Member)).unwrap();
+    let mut ben = ann.bring(2, Role::Member);
+    let cara = ben.admit(3, &invitation).unwrap();
+    ann.hear(&ben);
+    let keep = Keep::Only(vec![ben.grant()]);
+    let _ = ann.charter.remove_device(ben.id(), keep, &ann.key, NOW).unwrap();
+    assert!(!ann.is_in(&cara));
+    let InvitationState::Spent { by } = ann.charter.roster().invitations()[&invitation.id()].state else {
+        panic!("spent")
+    };
+    assert_eq!(ann.admit(4, &invitation).unwrap_err(), CommandError::InvitationSpent { by });
+    // But Cara can be let in again by what was void.
+    assert_eq!(ann.charter.change_role(cara.id(), Role::Member, &ann.key, NOW).unwrap().len(), 1);
+    assert!(ann.is_in(&cara));
+}
+
+#[test]
 fn a_removed_device_comes_back_by_who_knows_of_the_removal() {
     let mut ann = ann();
     let mut ben = ann.bring(2, Role::Member);
@@ -327,6 +346,28 @@ fn who_leaves_is_out_and_his_invitations_with_him() {
     let keep = Keep::Only(vec![invitation.id()]);
     let _ = ann.charter.remove_device(ben.id(), keep, &ann.key, NOW).unwrap();
     assert_eq!(ann.charter.roster().circle_name(), Some(&name("Hexagon")));
+}
+
+#[test]
+fn what_is_done_in_knowledge_of_a_leaving_is_void() {
+    let mut ann = ann();
+    let mut ben = ann.bring(2, Role::Admin);
+    let mut cara = ann.bring(3, Role::Member);
+    let invitation = ben.invite(Newcomer::Other(Role::Member)).unwrap();
+    let grant = ben.grant();
+    let left = ben.charter.leave(&ben.key, NOW).unwrap();
+    meet(&mut [&mut ann, &mut ben, &mut cara]);
+    let by = VoidReason::Left { by: left.id };
+    for action in [Action::Leave, Action::SetName { subject: Subject::Device, name: name("still here") }] {
+        let forged = ben.forge(&[left.id], grant, action);
+        let entry = ann.charter.handle_entry(forged).unwrap();
+        assert_eq!(ann.void_reason(&entry[0]), Some(by));
+    }
+    let redemption = invitation.redeem(&key(9), name("Eve"), name("phone"));
+    let action = Action::Admit(redemption.admission().clone());
+    let forged = cara.forge(&cara.heads(), cara.grant(), action);
+    let entry = ann.charter.handle_entry(forged).unwrap();
+    assert_eq!(ann.void_reason(&entry[0]), Some(by));
 }
 
 #[test]
