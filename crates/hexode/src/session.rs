@@ -48,7 +48,8 @@ impl Session {
                 .hint("found one with `hexode found`, or join one with `hexode join`")),
             (Some(last), false) => {
                 choice.push(last);
-                let names: Vec<_> = choice.iter().map(name).collect();
+                let mut names: Vec<_> = choice.iter().map(name).collect();
+                names.sort();
                 Err(Failure::user("this device belongs to several circles")
                     .hint(format!("choose one with --circle: {}", names.join(", "))))
             }

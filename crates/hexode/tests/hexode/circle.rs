@@ -115,7 +115,7 @@ fn two_people_found_invite_join_verify_talk_and_part() {
       reachable at 127.0.0.1:[PORT]
 
       DEVICE     TUNNEL  CHANNEL   PATH             ROUND TRIP  KEY EXCHANGE    VERIFIED  SINCE
-      Ben/phone  up      loopback  127.0.0.1:[PORT]  [TRIP]     X25519MLKEM768  by words  [TIME]
+      Ben/phone  up      loopback  127.0.0.1:[PORT]  [TRIP]  X25519MLKEM768  by words  [TIME]
     ");
 
     // They talk; what Ben writes cannot act on Ann's terminal.
@@ -161,9 +161,20 @@ fn two_people_found_invite_join_verify_talk_and_part() {
     assert!(joined.starts_with("exit 0\n"), "{joined}");
     ann.ok(&["members", "remove", "Ben", "--yes"]);
     let said = || drop(ann.ok(&["send", "everyone", "only for those who stayed"]));
-    assert_says!(heard(&cara, |line| line.contains("stayed"), said), @"");
-    assert_says!(ann.run(&["members"]), @"");
-    assert_says!(ann.run(&["send", "Ben", "are you still there?"]), @"");
+    assert_says!(heard(&cara, |line| line.contains("stayed"), said), @"[Friends] [TIME] Ann: only for those who stayed");
+    assert_says!(ann.run(&["members"]), @r"
+    exit 0
+    --- out
+    ID        NAME       ROLE     DEVICES
+    [ID]      Ann (you)  founder  laptop
+    [ID]      Cara       guest    device: not verified
+    ");
+    assert_says!(ann.run(&["send", "Ben", "are you still there?"]), @r#"
+    exit 3
+    --- err
+    Error: no such conversation
+    Hint: "hexode conversations" and "hexode members" list them
+    "#);
     let read = ben.ok(&["read"]);
     assert!(read.contains("from a pipe") && !read.contains("stayed"), "{read}");
     assert_eq!(ann.json(&["selfcheck"]).as_array().unwrap().iter().filter(|c| c["holds"] != true).count(), 0);
@@ -197,7 +208,7 @@ fn several_circles_are_told_apart() {
     exit 2
     --- err
     Error: this device belongs to several circles
-    Hint: choose one with --circle: Work, Friends
+    Hint: choose one with --circle: Friends, Work
     ");
     assert_says!(device.run(&["members", "--circle", "Work"]), @r"
     exit 0

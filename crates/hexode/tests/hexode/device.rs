@@ -165,5 +165,5 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"roster [0-9a-z]{8}", "roster [DIGEST]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[TIME]"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
-    (r"\d+(\.\d)? (µs|ms)", "[TRIP]"),
+    (r"\d+(\.\d)? (µs|ms) *", "[TRIP]  "),
 ];

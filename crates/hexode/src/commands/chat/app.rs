@@ -133,11 +133,16 @@ impl App {
             }
             Event::Locked => {
                 self.locked = true;
+                // What a locked node does not tell is not kept on the screen either.
                 self.timeline = Timeline::default();
-                self.conversations.iter_mut().for_each(|conversation| conversation.last = None);
+                self.conversations.clear();
+                self.members.clear();
+                self.tunnels.clear();
+                self.overlay = None;
             }
             Event::Unlocked | Event::Missed { .. } => {
                 self.locked = false;
+                self.notice = None;
                 self.asks.extend([Ask::Overview, Ask::Open]);
             }
             _ => {}

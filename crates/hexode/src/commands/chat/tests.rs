@@ -1,8 +1,8 @@
 //! The screen without a node: what keys and events ask for, and what is drawn in windows of two sizes.
 
 use node::api::{
-    CircleState, Conversation, ConversationKind, Delivery, Device, Member, Message, Page, Role, Tunnel,
-    TunnelState, Verified, VerifyMethod,
+    CircleState, Conversation, ConversationKind, Delivery, Device, Event, Member, Message, Page, Role,
+    Tunnel, TunnelState, Verified, VerifyMethod,
 };
 use ratatui::{
     Terminal,
@@ -210,7 +210,7 @@ fn help_and_members_lie_over_it() {
     assert_shows!(screen(&mut app, 60, 16), @r##"
     "Friends       │ everyone  1 of 2 devices connected · 1 not …"
     "────┌ Help ─────────────────────────────────────────────┐───"
-    "* ev│Enter           send                               │   "
+    "* ev│ Enter           send                              │   "
     "  Be│ Alt-Enter, ^J   new line                          │in "
     "# Fr│ Tab, Shift-Tab  next, previous conversation       │   "
     "    │ PgUp, PgDn, ↑↓  scroll; older messages load       │   "
@@ -244,7 +244,7 @@ fn help_and_members_lie_over_it() {
     "                │ 王小明, member                                │               " Hidden by multi-width symbols: [(19, " "), (21, " "), (23, " ")]
     "                │   phone: not verified                         │               "
     "                │     not connected, 4 attempts: timed out      │               "
-    "                │     hexode verify 王小明/phone                │────────────── " Hidden by multi-width symbols: [(37, " "), (39, " "), (41, " ")]
+    "                │     hexode verify aibaeaqc                    │────────────── "
     "                └ Esc close ────────────────────────────────────┘               "
     "                   │ HH:MM 王小明: 你好，世界：這是一條很長的訊息，每個字佔兩個 " Hidden by multi-width symbols: [(28, " "), (30, " "), (32, " "), (36, " "), (38, " "), (40, " "), (42, " "), (44, " "), (46, " "), (48, " "), (50, " "), (52, " "), (54, " "), (56, " "), (58, " "), (60, " "), (62, " "), (64, " "), (66, " "), (68, " "), (70, " "), (72, " "), (74, " "), (76, " "), (78, " ")]
     "                   │       欄位，所以要換行。 👩‍👩‍👧                                " Hidden by multi-width symbols: [(28, " "), (30, " "), (32, " "), (34, " "), (36, " "), (38, " "), (40, " "), (42, " "), (44, " "), (47, " ")]
@@ -301,6 +301,23 @@ fn a_text_is_sent_and_comes_back_if_it_could_not_be() {
     app.show_failure(Ask::Send(" hi\nBen".into()), "the disk is full".into());
     assert_eq!(app.draft().text(), " hi\nBen and more");
     assert!(screen(&mut app, 80, 24).contains("the disk is full"));
+}
+
+#[test]
+fn a_locked_node_leaves_nothing_on_the_screen() {
+    let mut app = app();
+    write(&mut app, "a draft");
+    app.handle_event(Event::Locked);
+    let shown = screen(&mut app, 80, 24);
+    assert!(shown.contains("hexode unlock") && shown.contains("a draft"), "{shown}");
+    for gone in ["Ben", "Friday", "several lines", "evil"] {
+        assert!(!shown.contains(gone), "{gone}: {shown}");
+    }
+    press(&mut app, KeyCode::Enter);
+    app.asks();
+    assert_eq!(app.draft().text(), "a draft");
+    app.handle_event(Event::Unlocked);
+    assert_eq!(app.asks(), [Ask::Overview, Ask::Open]);
 }
 
 #[test]

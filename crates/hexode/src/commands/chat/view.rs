@@ -122,7 +122,8 @@ fn facts(app: &App) -> String {
         _ if others.len() == 1 => "not verified".to_owned(),
         unverified => format!("{unverified} not verified"),
     };
-    format!("{} of {} devices connected · {verified}", connected, others.len())
+    let devices = if others.len() == 1 { "device" } else { "devices" };
+    format!("{connected} of {} {devices} connected · {verified}", others.len())
 }
 
 fn draw_timeline(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
@@ -239,8 +240,7 @@ fn draw_overlay(frame: &mut Frame<'_>, app: &mut App, area: Rect, title: &str, t
 
 fn help() -> Text<'static> {
     Text::from(
-        "
- Enter           send
+        " Enter           send
  Alt-Enter, ^J   new line
  Tab, Shift-Tab  next, previous conversation
  PgUp, PgDn, ↑↓  scroll; older messages load
