@@ -243,8 +243,25 @@ fn refused_admissions(maker: &mut Maker, good: &Blob, ann: &SigningKey) {
     maker.refuse("admit-other-name", "not the name that the newcomer gave", error, signed(&bad, ann));
     let bad = with(Admission { redemption: admission.consent, ..admission.clone() });
     maker.refuse("admit-no-redemption", "not signed by the invitation's key", error, signed(&bad, ann));
-    let bad = with(Admission { consent: admission.redemption, ..admission });
+    let bad = with(Admission { consent: admission.redemption, ..admission.clone() });
     maker.refuse("admit-no-consent", "not signed by the newcomer's device", error, signed(&bad, ann));
+    // All signatures hold, but the key is one of the newcomer's own making.
+    let (device, own) = (key(2), key(66));
+    let Admission { invitation, member_name, device_name, .. } = &admission;
+    let parts: [&[u8]; 5] = [
+        entry.circle.as_bytes(),
+        invitation.as_bytes(),
+        admission.device.as_bytes(),
+        member_name.as_str().as_bytes(),
+        device_name.as_str().as_bytes(),
+    ];
+    let bad = with(Admission {
+        public: PublicKey::new(own.public()),
+        redemption: Signature(own.sign("hexode/charter/redemption/1", &parts)),
+        consent: Signature(device.sign("hexode/charter/consent/1", &parts)),
+        ..admission.clone()
+    });
+    maker.refuse("admit-own-key", "a key that nobody invited", error, signed(&bad, ann));
     let late = Entry { claimed_ms: NOW + 1001, ..entry };
     maker.add("admit-late", "void", "after the invitation's end", "\"expired\"", signed(&late, ann));
 }
@@ -284,7 +301,12 @@ fn void_and_refused(maker: &mut Maker, charter: &Charter, last: &Blob, keys: &[&
     let error = "entry refers to an invitation that its author did not know";
     maker.refuse("unknown-invitation", "an invitation nobody knows", error, signed(&bad, ben));
 
+    let target = Target::Device(DeviceId::new(phone.public()));
     let founding = EntryId::new(*base.circle.as_bytes());
+    let bad = Entry { action: Action::Revoke { target, keep: vec![id] }, ..base.clone() };
+    let error = "entry refers to an entry to be kept that its author did not know";
+    let comment = "Ben keeps an entry that he had not seen";
+    maker.refuse("keep-not-known", comment, error, signed(&bad, ben));
     let bad =
         Entry { seq: 0, previous: None, parents: vec![founding], lamport: 1, action: Action::Leave, ..base };
     let comment = "Ben cites a grant which, by his parents, he does not know";
