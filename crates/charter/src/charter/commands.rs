@@ -156,7 +156,7 @@ impl Charter {
             Some(now) if now.role < role => {
                 // Both or none: a removal that nobody stores would be lost, and its place written twice.
                 let mut both = self.clone();
-                let removal = both.remove(Target::Device(device), Keep::Seen, key, now_ms)?;
+                let removal = both.remove_device(device, Keep::Seen, key, now_ms)?;
                 let granted = both.write(key, now_ms, grant, &[last])?;
                 *self = both;
                 Ok(vec![removal, granted])
@@ -179,6 +179,9 @@ impl Charter {
         key: &SigningKey,
         now_ms: u64,
     ) -> Result<Accepted, CommandError> {
+        if let Some(target) = self.roster().device(&device) {
+            self.check_senior(key, target)?;
+        }
         self.remove(Target::Device(device), keep, key, now_ms)
     }
 
@@ -190,13 +193,9 @@ impl Charter {
         key: &SigningKey,
         now_ms: u64,
     ) -> Result<Accepted, CommandError> {
-        let own = self.own(key)?.level;
         let target = self.roster().members().get(&member).ok_or(CommandError::NoSuchTarget)?;
         let mut devices = target.devices.iter().filter_map(|device| self.roster().device(device));
-        // The entry would hit some of his devices and leave the rest: worse than an error.
-        if devices.any(|device| !own.is_senior_to(device.level)) {
-            return Err(CommandError::NotSenior);
-        }
+        devices.try_for_each(|device| self.check_senior(key, device))?;
         self.remove(Target::Member(member), keep, key, now_ms)
     }
 
@@ -214,6 +213,18 @@ impl Charter {
         now_ms: u64,
     ) -> Result<Accepted, CommandError> {
         self.write(key, now_ms, Action::SetName { subject, name }, &[])
+    }
+
+    /// Refuses a removal that would take some of a target's grants and leave the more senior ones: the entry
+    /// would count, and the device stay.
+    fn check_senior(&self, key: &SigningKey, target: &Device) -> Result<(), CommandError> {
+        let own = self.own(key)?;
+        if own.level.is_senior_to(target.level) {
+            return Ok(());
+        }
+        let act = if own.member == target.member { Act::RemoveOwn } else { Act::Remove };
+        let allowed = rights::allowed(own.role, act);
+        Err(if allowed { CommandError::NotSenior } else { CommandError::NotAllowed { role: own.role, act } })
     }
 
     fn remove(

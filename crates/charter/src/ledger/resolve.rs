@@ -176,7 +176,7 @@ impl Ledger {
     }
 
     /// Returns the level of the newcomer whom the author admits on an invitation.
-    pub(crate) fn check_admission(
+    fn check_admission(
         &self,
         invitation: usize,
         role: Role,
@@ -200,7 +200,7 @@ impl Ledger {
 
     /// Allows a withdrawal by those strictly senior to the inviter, and by his own member's devices unless
     /// they are junior to him: the fold must know whether it counts before it comes to the admission.
-    pub(crate) fn check_withdraw(&self, invitation: usize, acting: Grant) -> Result<(), VoidReason> {
+    fn check_withdraw(&self, invitation: usize, acting: Grant) -> Result<(), VoidReason> {
         let inviter = self.acting(self.at(invitation));
         if inviter.member == acting.member && acting.level <= inviter.level {
             return Ok(());
@@ -210,7 +210,7 @@ impl Ledger {
     }
 
     /// Allows a revocation that hits at least one grant its author knew.
-    pub(crate) fn check_revoke(&self, target: Target, author: &Author<'_>) -> Result<(), VoidReason> {
+    fn check_revoke(&self, target: Target, author: &Author<'_>) -> Result<(), VoidReason> {
         let mut known = self.grants(target).iter().filter(|&&index| author.past.contains(index)).peekable();
         if known.peek().is_none() {
             return Err(VoidReason::NoSuchTarget);
@@ -233,9 +233,9 @@ impl Ledger {
 }
 
 /// Who acts, and what he knows.
-pub(crate) struct Author<'a> {
-    pub(crate) acting: Grant,
-    pub(crate) past: &'a Past,
+struct Author<'a> {
+    acting: Grant,
+    past: &'a Past,
 }
 
 impl Admitted {
@@ -269,11 +269,7 @@ impl Admitted {
     }
 }
 
-pub(crate) fn check_invite(
-    acting: Grant,
-    role: Role,
-    for_member: Option<MemberId>,
-) -> Result<Level, VoidReason> {
+fn check_invite(acting: Grant, role: Role, for_member: Option<MemberId>) -> Result<Level, VoidReason> {
     let inviter = acting.level.role();
     match for_member {
         Some(member) if member != acting.member || role != inviter => {
@@ -286,7 +282,7 @@ pub(crate) fn check_invite(
     Level::below(role, &[acting.level]).ok_or(VoidReason::NotSenior)
 }
 
-pub(crate) fn check_grant(acting: Grant, role: Role) -> Result<Level, VoidReason> {
+fn check_grant(acting: Grant, role: Role) -> Result<Level, VoidReason> {
     if role == Role::Founder {
         return Err(VoidReason::NotAllowed(Act::ChangeRole));
     }

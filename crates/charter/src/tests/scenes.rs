@@ -236,6 +236,25 @@ fn nobody_removes_the_founder_or_an_equal() {
 }
 
 #[test]
+fn a_removal_that_would_leave_the_device_in_is_an_error() {
+    let mut ann = ann();
+    let mut ben = ann.bring(2, Role::Admin);
+    let mut cara = ben.bring(3, Role::Member);
+    meet(&mut [&mut ann, &mut ben, &mut cara]);
+    let _ = ann.charter.change_role(cara.id(), Role::Admin, &ann.key, NOW).unwrap();
+    ben.hear(&ann);
+    // Ben is senior to what he gave her, not to what Ann did.
+    let refused = ben.charter.remove_device(cara.id(), Keep::Seen, &ben.key, NOW).unwrap_err();
+    assert_eq!(refused, CommandError::NotSenior);
+    let member = ben.charter.roster().device(&cara.id()).unwrap().member;
+    let refused = ben.charter.remove_member(member, Keep::Seen, &ben.key, NOW).unwrap_err();
+    assert_eq!(refused, CommandError::NotSenior);
+    let refused = ben.charter.change_role(cara.id(), Role::Guest, &ben.key, NOW).unwrap_err();
+    assert_eq!(refused, CommandError::NotSenior);
+    assert_eq!(ben.charter.digest(), ann.charter.digest(), "nothing was written");
+}
+
+#[test]
 fn an_older_device_removes_a_younger_one_of_the_same_member_only() {
     let mut ann = ann();
     let mut ben = ann.bring(2, Role::Member);
