@@ -36,6 +36,8 @@ struct End {
     known: BTreeMap<DeviceId, Vec<SocketAddr>>,
     links: BTreeMap<DeviceId, LinkId>,
     knock: Option<(Vec<(DeviceId, Vec<SocketAddr>)>, Knock)>,
+    /// Devices that know nothing of the invitation: the others may.
+    turned_away: BTreeSet<DeviceId>,
 }
 
 /// Who holds an end: a person's device in a circle.
@@ -115,6 +117,8 @@ impl Network {
             SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
         });
         self.addresses.insert(address, device);
+        // Who joins anew does so with a fresh key.
+        self.devices.retain(|_, of| *of != key);
         self.devices.insert(device, key);
         self.ends.insert(key, End { address: Some(address), ..End::default() });
         self.post(key, Event::Bound { addresses: vec![address] }, now);
@@ -153,6 +157,7 @@ impl Network {
             }
             Command::Knock { hints, knock } => {
                 end.knock = (!hints.is_empty()).then_some((hints, knock));
+                end.turned_away.clear();
                 self.connect_all(now);
             }
             Command::Welcome { link } => self.welcome(link, now),
@@ -243,7 +248,8 @@ impl Network {
         let hinted = hints
             .iter()
             .any(|(device, known)| *device == host && known.iter().any(|known| Some(*known) == address));
-        if !hinted || self.waiting.values().any(|waiting| waiting.newcomer == from) {
+        let turned_away = self.ends.get(&from).is_some_and(|end| end.turned_away.contains(&host));
+        if !hinted || turned_away || self.waiting.values().any(|waiting| waiting.newcomer == from) {
             return;
         }
         self.next += 1;
@@ -266,6 +272,13 @@ impl Network {
     fn refuse(&mut self, link: LinkId, reason: RefuseReason, now: Duration) {
         let Some(waiting) = self.waiting.remove(&link) else { return };
         if let Some(end) = self.ends.get_mut(&waiting.newcomer) {
+            end.turned_away.insert(waiting.host_device);
+            let hints = end.knock.iter().flat_map(|(hints, _)| hints);
+            let all = hints.into_iter().all(|(device, _)| end.turned_away.contains(device));
+            if reason == RefuseReason::Unknown && !all {
+                self.connect_all(now);
+                return;
+            }
             end.knock = None;
             let at = now + self.weather(waiting.newcomer.0, waiting.host.0).latency;
             self.post(waiting.newcomer, Event::Refused { reason }, at);

@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     future::Future,
+    path::Path,
     pin::pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -203,6 +204,11 @@ impl World {
             drop(device.pump.run(&mut engine, Vec::new(), time));
         }
         self.network.vanish(person, self.now);
+    }
+
+    /// Returns the folder that holds a device's vault.
+    pub fn home(&self, person: Person) -> &Path {
+        self.device(person).home.path()
     }
 
     /// Tells whether a device is on.

@@ -128,6 +128,68 @@ fn who_is_removed_while_away_finds_the_door_closed() {
 }
 
 #[test]
+fn a_removal_that_turns_out_void_ends_nothing() {
+    let mut world = World::new(11);
+    let [ann, ben] = world.circle(["Ann", "Ben"]);
+    let admin = world.person("Cara");
+    let link = world.invite(ann, api::Role::Admin);
+    world.join(admin, &link);
+    world.settle();
+    // Cara, who is cut off from Ann, removes Ben; Ann has removed Cara at the same time, and is more senior.
+    world.cut(ann, admin);
+    world.cut(ann, ben);
+    world.settle();
+    world.remove(ann, admin).unwrap();
+    world.remove(admin, ben).unwrap();
+    world.settle();
+    assert_eq!(world.view(ben).connected, 0);
+    let trouble = world.view(ben).trouble.unwrap();
+    assert!(trouble.contains("does not belong"), "{trouble}");
+    world.mend(ann, ben);
+    world.settle();
+    assert_eq!(world.view(ben).state, CircleState::Member);
+    assert_eq!(world.view(ben).trouble, None);
+    world.send(ann, "everyone", "Ben stays");
+    world.settle();
+    assert_eq!(world.screen(ben, "everyone"), "Ann: Ben stays\n");
+    assert_eq!(world.view(ann).roster_digest, world.view(ben).roster_digest);
+}
+
+#[test]
+fn a_refused_newcomer_can_try_again_with_another_invitation() {
+    let mut world = World::new(12);
+    let [ann, _ben] = world.circle(["Ann", "Ben"]);
+    let (cara, dave) = (world.person("Cara"), world.person("Dave"));
+    let link = world.invite(ann, api::Role::Member);
+    world.join(dave, &link);
+    world.settle();
+    world.join(cara, &link);
+    world.settle();
+    assert_eq!(world.view(cara).state, CircleState::Refused);
+    let link = world.invite(ann, api::Role::Member);
+    world.join(cara, &link);
+    world.settle();
+    assert_eq!(world.view(cara).state, CircleState::Member);
+}
+
+#[test]
+fn a_group_that_bears_a_members_name_gets_no_message_meant_for_him() {
+    let mut world = World::new(13);
+    let [ann, _ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    let another = world.person("Ben");
+    let link = world.invite(ann, api::Role::Guest);
+    world.join(another, &link);
+    world.settle();
+    let circle = world.first_circle(another);
+    let group = api::NewGroup { name: "Ben".into(), members: vec!["Cara".into()] };
+    world.ask(another, |node| async move { node.found_group(circle, group).await }).unwrap();
+    world.settle();
+    let error = world.try_send(cara, "Ben", "for Ben only").unwrap_err();
+    assert_eq!(error.kind, api::ErrorKind::User);
+    assert!(error.hint.is_some());
+}
+
+#[test]
 fn a_member_cannot_remove_or_invite_and_is_told_why() {
     let mut world = World::new(7);
     let [_ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);

@@ -42,7 +42,8 @@ impl Pump {
                     let _ = done.send(());
                 }
                 Order::Look(look) => look(engine),
-                Order::Started(..) => {}
+                // There are no tunnels but the virtual ones.
+                Order::Started(..) | Order::Tunnel(..) => {}
             }
         }
         effects.extend(engine.turn(batch, time, true));

@@ -32,8 +32,10 @@ pub(crate) enum Order {
     Lock(oneshot::Sender<()>),
     /// Look at the engine as a whole.
     Look(Box<dyn FnOnce(&Engine) + Send>),
-    /// A tunnel has been started.
-    Started(CircleId, Result<Tunnel, String>),
+    /// A tunnel reports something; `0` is the number of its start.
+    Tunnel(u64, CircleId, tunnel::Event),
+    /// A tunnel has been started, or not.
+    Started(u64, CircleId, Result<Tunnel, String>),
     /// Lock and end.
     Stop(oneshot::Sender<()>),
 }
@@ -57,6 +59,7 @@ impl Shell {
             events: events.clone(),
             runtime: Handle::current(),
             tunnels: BTreeMap::new(),
+            starts: 0,
         };
         thread::Builder::new().name("engine".into()).spawn(move || {
             let engine = Engine::new(setup, Box::new(OsEntropy), run.time());
@@ -78,10 +81,18 @@ struct Run {
     events: broadcast::Sender<api::Event>,
     runtime: Handle,
     tunnels: BTreeMap<CircleId, Slot>,
+    /// How many tunnels were started. What an earlier one of a circle still says is not taken for a later one's.
+    starts: u64,
 }
 
-/// A circle's tunnel, or the commands that wait for it to start.
-enum Slot {
+/// A circle's tunnel.
+struct Slot {
+    start: u64,
+    state: State,
+}
+
+/// A tunnel, or the commands that wait for it to start.
+enum State {
     Starting(VecDeque<tunnel::Command>),
     Running(Tunnel),
 }
@@ -103,9 +114,12 @@ impl Run {
             let mut next = first;
             while let Some(order) = next.take() {
                 match order {
-                    Order::Input(input) => {
-                        weight += input_weight(&input);
-                        inputs.push(input);
+                    Order::Input(input) => inputs.push(input),
+                    Order::Tunnel(start, circle, event) => {
+                        if self.tunnels.get(&circle).is_some_and(|slot| slot.start == start) {
+                            weight += event_weight(&event);
+                            inputs.push(Input::Tunnel(circle, event));
+                        }
                     }
                     other => {
                         self.turn(&mut engine, std::mem::take(&mut inputs));
@@ -145,31 +159,38 @@ impl Run {
     /// Carries out an order that is not part of a turn; `true` ends the thread.
     fn carry_out(&mut self, engine: &mut Engine, order: Order) -> bool {
         match order {
+            // These two are part of turns.
             Order::Input(input) => self.turn(engine, vec![input]),
+            Order::Tunnel(_, circle, event) => self.turn(engine, vec![Input::Tunnel(circle, event)]),
             Order::Open { passphrase, create, answer } => {
                 let opened = if create { engine.create(&passphrase) } else { engine.unlock(&passphrase) };
                 let _ = answer.send(opened.map(|effects| drop(self.carry_effects(effects))));
             }
             Order::Lock(done) => {
                 let effects = engine.lock();
-                self.carry_effects(effects);
-                let _ = done.send(());
+                self.end_tunnels(effects, done);
             }
             Order::Look(look) => look(engine),
-            Order::Started(circle, outcome) => self.started(engine, circle, outcome),
+            Order::Started(start, circle, outcome) => self.started(engine, start, circle, outcome),
             Order::Stop(done) => {
                 let effects = engine.lock();
-                let tunnels = self.carry_effects(effects);
-                self.runtime.spawn(async move {
-                    for tunnel in tunnels {
-                        tunnel.stopped().await;
-                    }
-                    let _ = done.send(());
-                });
+                self.end_tunnels(effects, done);
                 return true;
             }
         }
         false
+    }
+
+    /// Carries out what locking decided, and says so when the last tunnel has dropped its keys.
+    fn end_tunnels(&mut self, effects: Vec<Effect>, done: oneshot::Sender<()>) {
+        let tunnels = self.carry_effects(effects);
+        self.runtime.spawn(async move {
+            for tunnel in tunnels {
+                tunnel.stopped().await;
+            }
+            // Nobody waits any more if the front end went away.
+            let _ = done.send(());
+        });
     }
 
     /// Carries out what a turn decided, in order; returns the tunnels that were told to shut down.
@@ -179,18 +200,20 @@ impl Run {
             match effect {
                 Effect::Start(config) => self.start_tunnel(*config),
                 Effect::Tunnel(circle, tunnel::Command::Shutdown) => {
-                    if let Some(Slot::Running(tunnel)) = self.tunnels.remove(&circle) {
+                    if let Some(Slot { state: State::Running(tunnel), .. }) = self.tunnels.remove(&circle) {
                         tunnel.send(tunnel::Command::Shutdown);
                         ended.push(tunnel);
                     }
                 }
-                Effect::Tunnel(circle, command) => match self.tunnels.get_mut(&circle) {
-                    Some(Slot::Running(tunnel)) => {
-                        tunnel.send(command);
+                Effect::Tunnel(circle, command) => {
+                    match self.tunnels.get_mut(&circle).map(|slot| &mut slot.state) {
+                        Some(State::Running(tunnel)) => {
+                            tunnel.send(command);
+                        }
+                        Some(State::Starting(waiting)) => waiting.push_back(command),
+                        None => {}
                     }
-                    Some(Slot::Starting(waiting)) => waiting.push_back(command),
-                    None => {}
-                },
+                }
                 // An error says only that nobody listens.
                 Effect::Publish(event) => drop(self.events.send(event)),
             }
@@ -200,38 +223,54 @@ impl Run {
 
     fn start_tunnel(&mut self, config: tunnel::Config) {
         let circle = config.circle;
-        self.tunnels.insert(circle, Slot::Starting(VecDeque::new()));
+        self.starts += 1;
+        let start = self.starts;
+        self.tunnels.insert(circle, Slot { start, state: State::Starting(VecDeque::new()) });
         let orders = self.orders.clone();
         let sink = {
             let orders = orders.clone();
             // Frames hold their link's credit until the engine has dropped them, so this queue is bounded.
-            Arc::new(move |event| drop(orders.send(Order::Input(Input::Tunnel(circle, event)))))
+            Arc::new(move |event| drop(orders.send(Order::Tunnel(start, circle, event))))
         };
         self.runtime.spawn(async move {
             let started = Tunnel::start(config, sink).await.map_err(|error| error.to_string());
-            drop(orders.send(Order::Started(circle, started)));
+            drop(orders.send(Order::Started(start, circle, started)));
         });
     }
 
-    fn started(&mut self, engine: &mut Engine, circle: CircleId, outcome: Result<Tunnel, String>) {
-        match (outcome, self.tunnels.remove(&circle)) {
-            (Ok(tunnel), Some(Slot::Starting(waiting))) => {
-                for command in waiting {
-                    tunnel.send(command);
+    fn started(
+        &mut self,
+        engine: &mut Engine,
+        start: u64,
+        circle: CircleId,
+        outcome: Result<Tunnel, String>,
+    ) {
+        let slot = self.tunnels.get_mut(&circle).filter(|slot| slot.start == start);
+        match (outcome, slot) {
+            (Ok(tunnel), Some(slot)) => {
+                let before = std::mem::replace(&mut slot.state, State::Running(tunnel.clone()));
+                if let State::Starting(waiting) = before {
+                    for command in waiting {
+                        tunnel.send(command);
+                    }
                 }
-                self.tunnels.insert(circle, Slot::Running(tunnel));
             }
-            (Ok(tunnel), _) => {
+            // It was shut down, or started anew, while it was starting.
+            (Ok(tunnel), None) => {
                 tunnel.send(tunnel::Command::Shutdown);
             }
-            (Err(why), _) => self.turn(engine, vec![Input::TunnelFailed(circle, why)]),
+            (Err(why), Some(_)) => {
+                self.tunnels.remove(&circle);
+                self.turn(engine, vec![Input::TunnelFailed(circle, why)]);
+            }
+            (Err(_), None) => {}
         }
     }
 }
 
-fn input_weight(input: &Input) -> usize {
-    match input {
-        Input::Tunnel(_, tunnel::Event::Frame { bytes, .. }) => bytes.len(),
+fn event_weight(event: &tunnel::Event) -> usize {
+    match event {
+        tunnel::Event::Frame { bytes, .. } => bytes.len(),
         _ => 0,
     }
 }

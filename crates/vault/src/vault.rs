@@ -22,6 +22,9 @@ pub struct Vault {
     pub(crate) connection: Connection,
     /// The numbers of chains met of late, so that a batch looks each up once.
     pub(crate) chains: HashMap<(ConversationRow, DeviceId), i64>,
+    pub(crate) durability: Durability,
+    /// Whether the connection is set so that a commit waits for the disk.
+    pub(crate) waits: bool,
     blob_key: Zeroizing<[u8; 32]>,
     files: Files,
 }
@@ -76,7 +79,7 @@ impl Vault {
         files.write_header(&header.encode())?;
         files.finish_database()?;
         let connection = connect(&files.database(), &master, options.durability)?;
-        Ok(Self::new(connection, &master, files))
+        Ok(Self::new(connection, &master, files, options.durability))
     }
 
     /// Tells whether a folder holds a vault, opened or not.
@@ -94,7 +97,7 @@ impl Vault {
         let master = header.unwrap(passphrase)?;
         let mut connection = connect(&files.database(), &master, options.durability)?;
         match schema::migrate(&mut connection, schema::MIGRATIONS) {
-            Ok(Schema::Current) => Ok(Self::new(connection, &master, files)),
+            Ok(Schema::Current) => Ok(Self::new(connection, &master, files, options.durability)),
             // What counted as a vault had a schema: a file that was cut to nothing is no empty vault.
             Ok(Schema::Fresh) => Err(OpenError::Damaged { what: Part::Database }),
             Ok(Schema::Newer { found }) => {
@@ -104,9 +107,10 @@ impl Vault {
         }
     }
 
-    fn new(connection: Connection, master: &MasterKey, files: Files) -> Self {
+    fn new(connection: Connection, master: &MasterKey, files: Files, durability: Durability) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { connection, chains: HashMap::new(), blob_key: master.blobs(), files }
+        let blob_key = master.blobs();
+        Self { connection, chains: HashMap::new(), durability, waits: true, blob_key, files }
     }
 
     /// Wraps the master key under another passphrase; nothing else is written anew.

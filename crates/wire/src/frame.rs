@@ -34,6 +34,8 @@ pub enum Frame {
     Rendezvous(EntryId, [u8; 32]),
     /// Where devices of the circle can be reached: the sender first, then others it knows of.
     Addresses(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<DeviceAddresses>),
+    /// The sender has answered the last `CharterHave` in part: whoever wants the rest asks again.
+    CharterMore,
 }
 
 /// How far a device holds one conversation.
@@ -113,6 +115,11 @@ impl Frame {
         Ok(frame)
     }
 
+    /// Tells whether bytes that are a frame are [`Receipts`](Self::Receipts), without decoding the rest.
+    pub fn are_receipts(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&RECEIPTS)
+    }
+
     fn check(&self) -> Result<(), DecodeError> {
         match self {
             Self::CharterHave(ids) => DecodeError::check_count("charter ids", ids.len(), limits::HAVE),
@@ -133,7 +140,7 @@ impl Frame {
                     DecodeError::check_count("addresses", device.addresses.len(), limits::ADDRESSES)
                 })
             }
-            Self::CharterDone | Self::Rendezvous(..) => Ok(()),
+            Self::CharterDone | Self::CharterMore | Self::Rendezvous(..) => Ok(()),
         }
     }
 }
@@ -161,6 +168,9 @@ impl Run {
     }
 }
 
+/// The first byte of encoded [`Frame::Receipts`].
+const RECEIPTS: u8 = 5;
+
 fn check_len(blob: &Blob, limit: usize) -> Result<(), DecodeError> {
     let found = blob.0.len();
     if found > limit { Err(DecodeError::TooLong { limit, found }) } else { Ok(()) }
@@ -182,17 +192,21 @@ mod tests {
             Frame::CharterHave(vec![EntryId::new([9; 32])]),
             Frame::CharterEntries(vec![Blob(vec![1, 2, 3])]),
             Frame::CharterDone,
+            Frame::CharterMore,
             Frame::Frontier(
                 vec![ConversationFrontier { descriptor: Blob(vec![0]), chains: vec![head] }],
                 true,
             ),
             Frame::Entries(vec![run(2, 200)]),
+            Frame::Receipts(7, Vec::new()),
             Frame::Addresses(vec![DeviceAddresses {
                 device: DeviceId::new([1; 32]),
                 addresses: vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()],
             }]),
         ] {
-            assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+            let bytes = frame.encode();
+            assert_eq!(Frame::are_receipts(&bytes), matches!(frame, Frame::Receipts(..)));
+            assert_eq!(Frame::decode(&bytes), Ok(frame));
         }
     }
 

@@ -48,6 +48,8 @@ pub(crate) struct CircleState {
     pub(crate) unreachable: BTreeMap<DeviceId, (u32, String)>,
     /// The rendezvous secrets this device has been given, by the charter entry since which they hold.
     pub(crate) rendezvous: BTreeMap<EntryId, [u8; 32]>,
+    /// When hearsay about a device's addresses is heard again.
+    pub(crate) hearsay_at: BTreeMap<DeviceId, Duration>,
     pub(crate) listen_port: u16,
     pub(crate) trouble: Option<String>,
 
@@ -85,6 +87,7 @@ impl CircleState {
             known: BTreeMap::new(),
             unreachable: BTreeMap::new(),
             rendezvous: BTreeMap::new(),
+            hearsay_at: BTreeMap::new(),
             listen_port: 0,
             trouble: None,
             written: Vec::new(),
@@ -125,7 +128,8 @@ impl CircleState {
 
     /// Says what to do so that the circle's tunnel runs; nothing if it has no use for one.
     pub(crate) fn start(&self, setup: &Setup) -> Option<Vec<Effect>> {
-        if !matches!(self.standing, Standing::Member | Standing::Awaiting) {
+        // One that was removed may yet hear that the removal is void; one that was refused has nobody to ask.
+        if !matches!(self.standing, Standing::Member | Standing::Awaiting | Standing::Removed) {
             return None;
         }
         let bind = if setup.bind.is_empty() {
@@ -166,10 +170,16 @@ impl CircleState {
         commands
     }
 
-    /// Lists the devices with which this one has tunnels.
+    /// Lists the devices with which this one has tunnels: of each member the most senior ones, since a member can
+    /// add devices to himself without end and each tunnel costs memory.
     pub(crate) fn allowed(&self) -> BTreeSet<DeviceId> {
-        let devices = self.charter.roster().devices().keys().copied();
-        devices.filter(|device| *device != self.me).collect()
+        let roster = self.charter.roster();
+        let of_member = |member: &charter::Member| {
+            let mut devices: Vec<_> = member.devices.iter().filter_map(|id| roster.device(id)).collect();
+            devices.sort_by_key(|device| (device.level, device.id));
+            devices.into_iter().map(|device| device.id).take(TUNNELS_PER_MEMBER).collect::<Vec<_>>()
+        };
+        roster.members().values().flat_map(of_member).filter(|device| *device != self.me).collect()
     }
 
     /// Lists the charter entries since which a rendezvous secret of its own holds: the founding, every removal.
@@ -360,4 +370,6 @@ impl From<Standing> for api::CircleState {
 
 /// How long after a tunnel did not start it is tried again: long enough for a port to be given up.
 const RESTART: Duration = Duration::from_secs(5);
+/// With how many devices of one member there are tunnels at most.
+const TUNNELS_PER_MEMBER: usize = 16;
 const RENDEZVOUS: &str = "hexode/node/rendezvous/1";

@@ -28,8 +28,9 @@ impl CircleState {
         if self.lazy_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.offer_lazily();
         }
+        let devices: Vec<_> = self.links.keys().copied().collect();
+        devices.iter().for_each(|device| self.answer_charter(ctx, *device));
         if self.standing == Standing::Member {
-            let devices: Vec<_> = self.links.keys().copied().collect();
             for device in devices {
                 self.ask_again(ctx, device);
                 self.fill(ctx, device)?;
@@ -195,7 +196,7 @@ impl CircleState {
     /// Returns runs of a chain from `next` on, about [`FRAME_TARGET`] bytes of them; empty at its end.
     fn runs_from(
         &self,
-        ctx: &mut Ctx<'_, '_>,
+        ctx: &Ctx<'_, '_>,
         (conversation, author): ChainKey,
         next: u64,
     ) -> Result<Vec<Run>, StoreError> {

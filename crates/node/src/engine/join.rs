@@ -41,7 +41,7 @@ impl CircleState {
     /// Admits the newcomer in the charter; nothing is left to do if he was admitted before.
     fn judge_knock(
         &mut self,
-        ctx: &mut Ctx<'_, '_>,
+        ctx: &Ctx<'_, '_>,
         device: DeviceId,
         invitation: [u8; 32],
         request: &[u8],
@@ -49,11 +49,12 @@ impl CircleState {
         if self.standing != Standing::Member {
             return Err(RefuseReason::Unknown);
         }
-        let issued = self
-            .charter
-            .roster()
-            .invitation_by_public(&PublicKey::new(invitation))
-            .ok_or(RefuseReason::Unknown)?;
+        let redemption =
+            wire::decode::<Redemption>(request, limits::CHARTER_ENTRY).map_err(|_| RefuseReason::Unknown)?;
+        // The entry is looked up by its id: a key can stand in the entries of several authors.
+        let issued = self.charter.roster().invitations().get(&redemption.invitation());
+        let issued = issued.filter(|issued| issued.public == PublicKey::new(invitation));
+        let issued = issued.ok_or(RefuseReason::Unknown)?;
         // He may knock again if the line broke between his admission and his hearing of it.
         if let InvitationState::Used { device: admitted, .. } = issued.state
             && admitted == device
@@ -68,8 +69,6 @@ impl CircleState {
             InvitationState::Withdrawn { .. } => return Err(RefuseReason::Revoked),
             _ => return Err(RefuseReason::Unknown),
         }
-        let redemption =
-            wire::decode::<Redemption>(request, limits::CHARTER_ENTRY).map_err(|_| RefuseReason::Denied)?;
         if redemption.device() != device {
             return Err(RefuseReason::Denied);
         }
@@ -145,7 +144,7 @@ impl CircleState {
         for entry in &fresh {
             ctx.tx.add_charter_entry(self.row, &entry.id, &entry.blob.0)?;
         }
-        if self.standing != Standing::Member {
+        if !matches!(self.standing, Standing::Member | Standing::Removed) {
             return Ok(());
         }
         let entries: Vec<Blob> = fresh.into_iter().map(|entry| entry.blob).collect();
@@ -158,11 +157,14 @@ impl CircleState {
     /// Draws the consequences of a changed roster: who has a tunnel, who is sent what, where this device stands.
     fn roster_changed(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
         ctx.publish(|| api::Event::Roster { circle: self.id });
-        if self.live_member(&self.me).is_none() {
-            self.links.clear();
-            self.stand(ctx, Standing::Removed)?;
-            self.command(ctx, tunnel::Command::Shutdown);
-            return Ok(());
+        // Where this device stands follows from the roster each time: a removal can turn out to be void, and then
+        // those who never heard of it go on as before. Until then nothing but the charter is heard or said.
+        let standing = match self.live_member(&self.me) {
+            Some(_) => Standing::Member,
+            None => Standing::Removed,
+        };
+        if standing != self.standing {
+            self.stand(ctx, standing)?;
         }
         let allowed = self.allowed();
         self.links.retain(|device, _| allowed.contains(device));

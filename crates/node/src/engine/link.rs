@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tunnel::LinkId;
-use wire::{ConversationId, DeviceId};
+use wire::{ConversationId, DeviceId, EntryId};
 
 /// One author's chain in one conversation.
 pub(crate) type ChainKey = (ConversationId, DeviceId);
@@ -16,6 +16,10 @@ pub(crate) struct Link {
     pub(crate) charter_known: bool,
     /// A `CharterHave` of ours is not answered yet.
     pub(crate) charter_asked: bool,
+    /// What it last said it holds of the charter, until that is answered at the end of the turn.
+    pub(crate) charter_wanted: Option<Vec<EntryId>>,
+    /// Charter entries came from it since it was last asked for more.
+    pub(crate) charter_fresh: bool,
     /// This device's secrets, addresses and frontier were told on this link.
     pub(crate) introduced: bool,
     /// The other side has told its whole frontier: content may be sent.
@@ -49,6 +53,8 @@ impl Link {
             id,
             charter_known: false,
             charter_asked: true,
+            charter_wanted: None,
+            charter_fresh: false,
             introduced: false,
             frontier_known: false,
             announced: BTreeSet::new(),

@@ -105,16 +105,21 @@ impl Access<'_, '_> {
                 let message = "this device already belongs to that circle or is joining it";
                 return Err(ApiError::new(ErrorKind::Conflict, message).into());
             }
-            // A former or refused attempt makes way for a fresh key: nothing of the old standing carries over.
-            let message = "this device belonged to that circle before";
-            let hint = "join from a fresh home: a removed device's key is not used again";
-            return Err(ApiError::new(ErrorKind::Conflict, message).hint(hint).into());
+            if circle.standing != Standing::Refused {
+                let message = "this device belonged to that circle before";
+                let hint = "join from a fresh home: a removed device's key is not used again";
+                return Err(ApiError::new(ErrorKind::Conflict, message).hint(hint).into());
+            }
         }
         let (member, device) = (name("member", &request.member)?, name("device", &request.device)?);
         let mut seed = [0; 32];
         self.ctx.entropy.fill(&mut seed);
         let key = SigningKey::from_seed(&seed);
         let redemption = wire::encode(&invitation.redeem(&key, member, device));
+        // An attempt that was refused makes way for this one, with a fresh key.
+        if let Some(refused) = self.circles.remove(&invitation.circle()) {
+            self.ctx.tx.remove_circle(refused.row)?;
+        }
         let pending = Pending { link: invitation.to_link(), redemption: redemption.clone().into() };
         let row = self.ctx.tx.add_circle(&NewCircle {
             circle: invitation.circle(),
@@ -260,7 +265,7 @@ impl Access<'_, '_> {
             let record =
                 VerificationRecord { device: device.id, method: request.method.into(), at_ms, signature };
             access.ctx.tx.set_verification(circle.row, &record)?;
-            Ok(access.device(circle, device.id)?)
+            access.device(circle, device.id)
         })
     }
 
@@ -517,7 +522,7 @@ impl CircleState {
                 Err(unknown("conversation").hint("\"hexode conversations\" and \"hexode members\" list them"))
             }
             ([], Err(error)) => Err(error),
-            ([(_, one)], Err(_)) => Ok((*one).clone()),
+            ([(_, one)], Err(error)) if error.kind == ErrorKind::NotFound => Ok((*one).clone()),
             (several, _) => Err(ambiguous(several.iter().map(|(id, _)| id.to_string()))),
         }
     }

@@ -1,6 +1,10 @@
 //! What two devices say to each other when they meet and after: charter first, then conversations.
 
-use std::net::SocketAddr;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use charter::EntryError;
 use journal::{Descriptor, Membership, RunError};
@@ -31,7 +35,12 @@ impl CircleState {
         match event {
             tunnel::Event::Bound { addresses } => self.handle_bound(ctx, addresses),
             tunnel::Event::Up { device, link, .. } => self.handle_up(ctx, device, link),
-            tunnel::Event::Down { device, link, .. } => {
+            tunnel::Event::Down { device, link, reason } => {
+                if reason == tunnel::DownReason::Refused {
+                    // He may be the only one who knows yet, and this device is told no more than that.
+                    let who = self.name_of(&device);
+                    self.trouble = Some(format!("{who} says that this device does not belong to the circle"));
+                }
                 if self.links.get(&device).is_some_and(|up| up.id == link) {
                     self.links.remove(&device);
                     ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
@@ -77,7 +86,13 @@ impl CircleState {
     }
 
     fn handle_up(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, link: LinkId) -> Result<(), StoreError> {
+        // Who was removed between the tunnel's decision and now is told nothing.
+        if self.standing == Standing::Member && self.live_member(&device).is_none() {
+            self.command(ctx, tunnel::Command::Close { device, reason: CloseReason::Done });
+            return Ok(());
+        }
         self.links.insert(device, Link::new(link));
+        self.trouble = None;
         self.unreachable.remove(&device);
         self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
         ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: true });
@@ -92,7 +107,13 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         match frame {
             Frame::CharterHave(ids) => {
-                self.answer_have(ctx, device, &ids);
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.charter_wanted = Some(ids);
+                }
+                Ok(())
+            }
+            Frame::CharterMore => {
+                self.handle_charter_more(ctx, device);
                 Ok(())
             }
             Frame::CharterEntries(entries) => self.handle_charter(ctx, device, entries),
@@ -114,17 +135,37 @@ impl CircleState {
         }
     }
 
-    fn answer_have(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, ids: &[EntryId]) {
+    /// Answers what a device last said it holds of the charter: once a turn, however often it asked, and in
+    /// parts, so that neither a long charter nor a rude question queues more than a part.
+    pub(crate) fn answer_charter(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        let Some(ids) = self.links.get_mut(&device).and_then(|link| link.charter_wanted.take()) else {
+            return;
+        };
         // A newcomer has nothing to tell, and what he tells is not yet known to be this circle's.
-        if self.standing == Standing::Member {
-            self.send_charter(ctx, device, self.charter.missing_for(ids));
+        let mut missing =
+            if self.standing == Standing::Member { self.charter.missing_for(&ids) } else { Vec::new() };
+        let mut room = CHARTER_PART;
+        let fits = missing.iter().take_while(|entry| {
+            let fits = room > 0;
+            room = room.saturating_sub(entry.0.len());
+            fits
+        });
+        let count = fits.count();
+        let whole = count == missing.len();
+        missing.truncate(count);
+        for part in cut(missing, limits::FRAME / 2, |entry| entry.0.len() + 8) {
+            self.send(ctx, device, &Frame::CharterEntries(part));
         }
-        self.send(ctx, device, &Frame::CharterDone);
+        self.send(ctx, device, if whole { &Frame::CharterDone } else { &Frame::CharterMore });
     }
 
-    fn send_charter(&self, ctx: &mut Ctx<'_, '_>, device: DeviceId, entries: Vec<Blob>) {
-        for part in cut(entries, limits::FRAME / 2, |entry| entry.0.len() + 8) {
-            self.send(ctx, device, &Frame::CharterEntries(part));
+    /// Asks for the rest of the charter, if the last part brought anything.
+    fn handle_charter_more(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
+        let fresh = self.links.get_mut(&device).is_some_and(|link| std::mem::take(&mut link.charter_fresh));
+        if fresh {
+            self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
+        } else {
+            self.misbehaved(ctx, device, "more of the charter that never comes");
         }
     }
 
@@ -144,6 +185,11 @@ impl CircleState {
                 }
                 Err(error) => tracing::debug!(%error, "charter entry not taken"),
             }
+        }
+        if !fresh.is_empty()
+            && let Some(link) = self.links.get_mut(&device)
+        {
+            link.charter_fresh = true;
         }
         // Asked once at a time: whoever has what is not taken here would send it again and again.
         if self.charter.lacks_parents()
@@ -232,10 +278,7 @@ impl CircleState {
                 return Ok(());
             };
             let shared = descriptor.includes(&me) && descriptor.includes(&member);
-            if !shared
-                || !descriptor.stands(&Members(&self.charter))
-                || !self.journal.has_room_for(&descriptor)
-            {
+            if !shared || !self.bears_out(&descriptor) || !self.journal.has_room_for(&descriptor) {
                 continue;
             }
             let id = self.journal.open(descriptor);
@@ -254,6 +297,19 @@ impl CircleState {
             readable.into_iter().for_each(|id| self.owe(device, id));
         }
         Ok(())
+    }
+
+    /// Tells whether the charter knows those whom a conversation is between.
+    fn bears_out(&self, descriptor: &Descriptor) -> bool {
+        let roster = self.charter.roster();
+        let known = |member| {
+            roster.members().contains_key(member)
+                || roster.removed().values().any(|gone| gone.member == *member)
+        };
+        match descriptor {
+            Descriptor::Direct(one, other) => known(one) && known(other),
+            Descriptor::Everyone | Descriptor::Group(_) => descriptor.stands(&Members(&self.charter)),
+        }
     }
 
     /// Takes note of how far the other side holds one chain.
@@ -509,19 +565,26 @@ impl CircleState {
         told: Vec<DeviceAddresses>,
     ) -> Result<(), StoreError> {
         let mut news = Vec::new();
-        for DeviceAddresses { device, addresses } in told {
+        // One word a device counts: the last.
+        let told: BTreeMap<_, _> = told.into_iter().map(|told| (told.device, told.addresses)).collect();
+        for (device, mut addresses) in told {
+            let own = device == from;
+            addresses.retain(|address| self.is_worth_dialling(address));
             if device == self.me || self.live_member(&device).is_none() || addresses.is_empty() {
                 continue;
             }
-            // What a device says of itself stands; what others say of it is only added.
+            // What a device says of itself stands. What others say is only added, where nothing better is known,
+            // and seldom: a member must not make this device dial whatever he likes as often as he likes.
+            if !own && (self.links.contains_key(&device) || !self.is_hearsay_due(ctx, device)) {
+                continue;
+            }
             let known = self.known.entry(device).or_default();
             let before = known.clone();
-            if device == from {
+            if own {
                 known.clone_from(&addresses);
             } else {
                 known.retain(|address| !addresses.contains(address));
                 known.splice(0..0, addresses);
-                known.dedup();
                 let surplus = known.len().saturating_sub(limits::ADDRESSES);
                 known.drain(..surplus);
             }
@@ -536,15 +599,34 @@ impl CircleState {
                 let record = AddressRecord { device, address: *address, source, noted_ms, last_ok_ms: None };
                 ctx.tx.set_address(self.row, &record)?;
             }
-            self.command(ctx, tunnel::Command::Know { device, addresses: known.clone() });
-            if device == from {
+            if own {
                 news.push(DeviceAddresses { device, addresses: newest(&known) });
             }
+            self.command(ctx, tunnel::Command::Know { device, addresses: known });
         }
         if !news.is_empty() {
             self.send_all(ctx, Some(&from), &Frame::Addresses(news));
         }
         Ok(())
+    }
+
+    /// Tells whether an address that was told could be another device's: no group of machines, no placeholder,
+    /// and this very machine only if this device itself is to be found there.
+    fn is_worth_dialling(&self, address: &SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        let loopback = self.addresses.iter().any(|own| own.ip().is_loopback());
+        let group = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        address.port() != 0 && !group && (loopback || !ip.is_loopback())
+    }
+
+    /// Tells whether hearsay about a device's addresses is heard again already; if so, the next is a while off.
+    fn is_hearsay_due(&mut self, ctx: &Ctx<'_, '_>, device: DeviceId) -> bool {
+        let now = ctx.time.since_start;
+        let due = self.hearsay_at.get(&device).is_none_or(|at| *at <= now);
+        if due {
+            self.hearsay_at.insert(device, now + HEARSAY);
+        }
+        due
     }
 
     /// Returns the addresses this device tells others of itself.
@@ -615,3 +697,8 @@ pub(crate) fn cut<T>(items: Vec<T>, limit: usize, weight: impl Fn(&T) -> usize) 
 
 /// How many bytes of frontier one frame carries, well within [`limits::FRAME`] and [`limits::FRONTIER`].
 const FRONTIER_BYTES: usize = 256 << 10;
+
+/// How many bytes of charter answer one question.
+const CHARTER_PART: usize = 2 << 20;
+/// How long after hearsay about a device's addresses the next is heard.
+const HEARSAY: Duration = Duration::from_secs(10);

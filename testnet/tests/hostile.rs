@@ -1,0 +1,89 @@
+//! What members can do to each other who do not keep the rules, and what comes of it.
+
+use std::{fs, path::Path};
+
+use hexode_testnet::World;
+use node::api::{self, CircleState};
+
+#[test]
+fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
+    let mut world = World::new(1);
+    let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    world.send(ann, "everyone", "before");
+    world.settle();
+    world.cut(ben, cara);
+
+    // Ann's device as it was, kept aside.
+    world.kill(ann);
+    let aside = tempfile::tempdir().unwrap();
+    copy(world.home(ann), aside.path());
+    // To Ben she says one thing …
+    world.cut(ann, cara);
+    world.restart(ann);
+    world.send(ann, "everyone", "yes");
+    world.settle();
+    world.kill(ann);
+    // … and with the copy, to Cara another.
+    copy(aside.path(), world.home(ann));
+    world.cut(ann, ben);
+    world.mend(ann, cara);
+    world.restart(ann);
+    world.send(ann, "everyone", "no");
+    world.send(ann, "everyone", "never");
+    world.settle();
+    world.kill(ann);
+    assert_eq!(world.screen(ben, "everyone"), "Ann: before\nAnn: yes\n");
+    assert_eq!(world.screen(cara, "everyone"), "Ann: before\nAnn: no\nAnn: never\n");
+
+    // Once Ben and Cara have met, neither takes a word more of that chain.
+    world.mend(ben, cara);
+    world.settle();
+    world.mend(ann, ben);
+    world.restart(ann);
+    let more = world.try_send(ann, "everyone", "believe me");
+    world.settle();
+    assert!(!world.screen(cara, "everyone").contains("believe me"), "{more:?}");
+    assert!(!world.screen(ben, "everyone").contains("believe me"), "{more:?}");
+    // She has been shown the proof too.
+    assert!(world.try_send(ann, "everyone", "and again").is_err());
+    // The others go on.
+    world.send(ben, "everyone", "Ann says two things");
+    world.settle();
+    assert!(world.screen(cara, "everyone").contains("Ben: Ann says two things"));
+}
+
+#[test]
+fn a_guest_who_may_not_admit_does_not_turn_a_newcomer_away_for_good() {
+    let mut world = World::new(2);
+    let [ann] = world.circle(["Ann"]);
+    let gus = world.person("Gus");
+    let link = world.invite(ann, api::Role::Guest);
+    world.join(gus, &link);
+    world.settle();
+    let link = world.invite(ann, api::Role::Member);
+    world.settle();
+    world.kill(ann);
+    let cara = world.person("Cara");
+    world.join(cara, &link);
+    world.settle();
+    assert_eq!(world.view(cara).state, CircleState::Joining);
+    world.restart(ann);
+    world.settle();
+    assert_eq!(world.view(cara).state, CircleState::Member);
+}
+
+/// Makes `to` what `from` is.
+fn copy(from: &Path, to: &Path) {
+    fs::remove_dir_all(to).unwrap();
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
