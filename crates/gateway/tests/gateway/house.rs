@@ -18,6 +18,7 @@ pub(crate) struct House {
 
 impl House {
     /// Starts a node without a vault.
+    #[allow(clippy::unused_async, reason = "the node needs the runtime it is started in")]
     pub(crate) async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let door = Door::open(home.path()).unwrap();

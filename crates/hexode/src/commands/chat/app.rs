@@ -115,10 +115,10 @@ impl App {
                     self.asks.push(Ask::Newest);
                 }
             }
-            Event::Receipt { circle, conversation, .. } if circle == self.circle.id => {
-                if conversation == self.open {
-                    self.asks.push(Ask::Newest);
-                }
+            Event::Receipt { circle, conversation, .. }
+                if circle == self.circle.id && conversation == self.open =>
+            {
+                self.asks.push(Ask::Newest);
             }
             Event::Roster { circle } | Event::Standing { circle, .. } | Event::Tunnel { circle, .. }
                 if circle == self.circle.id =>
