@@ -26,6 +26,9 @@ pub fn decode(bytes: &[u8]) -> Result<Packet, LanError> {
     if bytes.len() > LIMIT {
         return Err(LanError::TooLong { found: bytes.len() });
     }
+    if !bears_out_its_counts(bytes) {
+        return Err(LanError::Malformed);
+    }
     let packet = simple_dns::Packet::parse(bytes).map_err(|_| LanError::Malformed)?;
     if !packet.has_flags(PacketFlag::RESPONSE) {
         let ours = packet.questions.iter().take(QUESTIONS).filter(|q| q.qtype == QTYPE::TYPE(TYPE::PTR));
@@ -42,6 +45,16 @@ pub fn decode(bytes: &[u8]) -> Result<Packet, LanError> {
         token: token.to_string().to_ascii_lowercase(),
         sealed: joined(text),
     })
+}
+
+/// Tells whether a packet is long enough for the questions and records it says it has: the parser takes memory for
+/// as many as it says, which anybody on the network could make tens of megabytes with twelve bytes.
+fn bears_out_its_counts(bytes: &[u8]) -> bool {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return false };
+    let [.., q1, q2, a1, a2, n1, n2, r1, r2] = *header;
+    let [questions, records @ ..] =
+        [[q1, q2], [a1, a2], [n1, n2], [r1, r2]].map(|count| usize::from(u16::from_be_bytes(count)));
+    questions * QUESTION + records.iter().sum::<usize>() * RECORD <= rest.len()
 }
 
 /// Encodes a question for one service.
@@ -111,6 +124,10 @@ pub(crate) const LIMIT: usize = 1472;
 /// How many questions and answers of one packet are looked at.
 const QUESTIONS: usize = 16;
 const ANSWERS: usize = 16;
+/// A packet's header, and the shortest question and record (RFC 1035 §4.1): the root's name and the fixed fields.
+const HEADER: usize = 12;
+const QUESTION: usize = 5;
+const RECORD: usize = 11;
 /// The longest string in a text record (RFC 1035 §3.3).
 const STRING: usize = 255;
 /// How long others may keep the answer, in seconds: usual for such records.
@@ -151,6 +168,20 @@ mod tests {
     fn questions_are_read_back_in_any_case() {
         assert_eq!(decode(&query(SERVICE)), Ok(Packet::Query(vec![SERVICE.into()])));
         assert_eq!(decode(&query(&SERVICE.to_uppercase())), Ok(Packet::Query(vec![SERVICE.into()])));
+    }
+
+    #[test]
+    fn a_packet_that_claims_more_than_it_has_is_not_parsed() {
+        let good = query(SERVICE);
+        for at in [4, 6, 8, 10] {
+            let mut bad = good.clone();
+            bad[at] = 0xff;
+            assert!(!bears_out_its_counts(&bad) && decode(&bad).is_err(), "count at {at}");
+        }
+        assert!(
+            bears_out_its_counts(&good) && bears_out_its_counts(&announcement(SERVICE, "token", &[7; 900]))
+        );
+        assert!(!bears_out_its_counts(&good[..11]));
     }
 
     #[test]
