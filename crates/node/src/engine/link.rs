@@ -18,8 +18,10 @@ pub(crate) struct Link {
     pub(crate) charter_asked: bool,
     /// What it last said it holds of the charter, until that is answered at the end of the turn.
     pub(crate) charter_wanted: Option<Vec<EntryId>>,
-    /// Charter entries came from it since it was last asked for more.
-    pub(crate) charter_fresh: bool,
+    /// Its last `CharterHave` was answered in full: content may follow.
+    pub(crate) charter_told: bool,
+    /// What this device said it holds when it last asked for more of a charter that came in parts.
+    pub(crate) charter_said: Vec<EntryId>,
     /// This device's secrets, addresses and frontier were told on this link.
     pub(crate) introduced: bool,
     /// The other side has told its whole frontier: content may be sent.
@@ -54,7 +56,8 @@ impl Link {
             charter_known: false,
             charter_asked: true,
             charter_wanted: None,
-            charter_fresh: false,
+            charter_told: false,
+            charter_said: Vec::new(),
             introduced: false,
             frontier_known: false,
             announced: BTreeSet::new(),

@@ -112,10 +112,7 @@ impl CircleState {
                 }
                 Ok(())
             }
-            Frame::CharterMore => {
-                self.handle_charter_more(ctx, device);
-                Ok(())
-            }
+            Frame::CharterMore => self.handle_charter_more(ctx, device),
             Frame::CharterEntries(entries) => self.handle_charter(ctx, device, entries),
             Frame::CharterDone => self.handle_charter_done(ctx, device),
             // Everything else is between members: until both sides know that of each other it is not heard.
@@ -157,16 +154,22 @@ impl CircleState {
             self.send(ctx, device, &Frame::CharterEntries(part));
         }
         self.send(ctx, device, if whole { &Frame::CharterDone } else { &Frame::CharterMore });
+        if whole && let Some(link) = self.links.get_mut(&device) {
+            link.charter_told = true;
+        }
+        self.introduce_once(ctx, device);
     }
 
-    /// Asks for the rest of the charter, if the last part brought anything.
-    fn handle_charter_more(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
-        let fresh = self.links.get_mut(&device).is_some_and(|link| std::mem::take(&mut link.charter_fresh));
-        if fresh {
-            self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
-        } else {
-            self.misbehaved(ctx, device, "more of the charter that never comes");
+    /// Asks for the rest of the charter, as long as there is progress; with none the rest is not for this device.
+    fn handle_charter_more(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) -> Result<(), StoreError> {
+        let have = self.charter.have();
+        let Some(link) = self.links.get_mut(&device) else { return Ok(()) };
+        if link.charter_said == have {
+            return self.handle_charter_done(ctx, device);
         }
+        link.charter_said.clone_from(&have);
+        self.send(ctx, device, &Frame::CharterHave(have));
+        Ok(())
     }
 
     fn handle_charter(
@@ -185,11 +188,6 @@ impl CircleState {
                 }
                 Err(error) => tracing::debug!(%error, "charter entry not taken"),
             }
-        }
-        if !fresh.is_empty()
-            && let Some(link) = self.links.get_mut(&device)
-        {
-            link.charter_fresh = true;
         }
         // Asked once at a time: whoever has what is not taken here would send it again and again.
         if self.charter.lacks_parents()
@@ -213,12 +211,13 @@ impl CircleState {
         Ok(())
     }
 
-    /// Introduces this device on a link whose other end has told its charter and is a member's.
+    /// Introduces this device on a link whose other end is a member's, once each has told the other its charter.
     pub(crate) fn introduce_once(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
         let member = self.live_member(&device).is_some();
         if let Some(link) = self.links.get_mut(&device)
             && member
             && link.charter_known
+            && link.charter_told
             && !std::mem::replace(&mut link.introduced, true)
         {
             self.introduce(ctx, device);
