@@ -1,7 +1,7 @@
 use super::world::{HOUR, NOW, ann, key, meet, name};
 use crate::{
-    Act, Action, Charter, CommandError, InvitationState, Keep, Newcomer, RestoreError, Role, Subject, Target,
-    VoidReason,
+    Act, Action, Charter, CommandError, InvitationState, Keep, Newcomer, PublicKey, RestoreError, Role,
+    Subject, Target, VoidReason,
 };
 
 #[test]
@@ -66,6 +66,27 @@ fn members_and_guests_invite_nobody_else() {
     }
     let refused = CommandError::NotAllowed { role: Role::Founder, act: Act::Invite };
     assert_eq!(ann.invite(Newcomer::Other(Role::Founder)).unwrap_err(), refused);
+}
+
+#[test]
+fn nobody_makes_founders_or_devices_of_others() {
+    let mut ann = ann();
+    let ben = ann.bring(2, Role::Admin);
+    let invite = |role, for_member| {
+        let public = PublicKey::new([7; 32]);
+        Action::Invite { public, role, expires_ms: NOW, for_member }
+    };
+    let link = VoidReason::NotAllowed(Act::LinkDevice);
+    for (action, reason) in [
+        (Action::Grant { of: ben.grant(), role: Role::Founder }, VoidReason::NotAllowed(Act::ChangeRole)),
+        (invite(Role::Founder, None), VoidReason::NotAllowed(Act::Invite)),
+        (invite(Role::Admin, Some(ben.member())), link),
+        (invite(Role::Founder, Some(ben.member())), link),
+        (invite(Role::Guest, Some(ann.member())), link),
+    ] {
+        let entry = ann.charter.handle_entry(ann.forge(&ann.heads(), ann.grant(), action)).unwrap();
+        assert_eq!(ann.void_reason(&entry[0]), Some(reason));
+    }
 }
 
 #[test]
@@ -171,7 +192,7 @@ fn a_removed_member_is_out_with_all_devices_and_what_he_backdates_is_void() {
     // A device of his that the remover has not seen, and an invitation upon a past without the removal.
     let mut phone = ben.admit(3, &own).unwrap();
     let invite = Action::Invite {
-        public: crate::PublicKey::new([7; 32]),
+        public: PublicKey::new([7; 32]),
         role: Role::Member,
         expires_ms: u64::MAX,
         for_member: None,
