@@ -68,6 +68,7 @@ fn frames() -> Vec<Frame> {
         Frame::CharterHave(vec![EntryId::new([9; 32]); 3]),
         Frame::CharterEntries(vec![Blob(vec![1; 300]), Blob(vec![2; 200])]),
         Frame::CharterDone,
+        Frame::CharterMore,
         Frame::Frontier(
             vec![ConversationFrontier { descriptor: Blob(vec![0]), chains: vec![head; 3] }; 2],
             true,
