@@ -81,7 +81,12 @@ impl Client {
     async fn connect(&self) -> Result<UnixStream, ClientError> {
         for _ in 0..CONNECT_TRIES {
             match UnixStream::connect(&self.socket).await {
-                Ok(stream) => return Ok(stream),
+                // Whoever else could place a socket here would be sent a passphrase.
+                Ok(stream) => match stream.peer_cred() {
+                    Ok(peer) if peer.uid() == rustix::process::geteuid().as_raw() => return Ok(stream),
+                    Ok(_) => return Err(ClientError::Stranger { socket: self.socket.clone() }),
+                    Err(error) => return Err(ClientError::Connect(error)),
+                },
                 Err(error) => match error.kind() {
                     // The queue in front of the door is full: it moves on fast, and the kernel tells nobody when.
                     io::ErrorKind::WouldBlock => sleep(CONNECT_PAUSE).await,
@@ -142,6 +147,12 @@ pub enum ClientError {
         /// Where it would answer.
         socket: PathBuf,
     },
+    /// Another user of this machine serves the socket.
+    #[error("another user's program answers at the node's socket")]
+    Stranger {
+        /// Which socket.
+        socket: PathBuf,
+    },
     /// The socket is there and cannot be used.
     #[error("cannot connect to the node: {0}")]
     Connect(#[source] io::Error),
@@ -176,6 +187,13 @@ impl From<ClientError> for ApiError {
             ClientError::NoNode { socket } => (
                 ErrorKind::Config,
                 Some(format!("start it with `hexode up`; its socket would be {}", socket.display())),
+            ),
+            ClientError::Stranger { socket } => (
+                ErrorKind::Config,
+                Some(format!(
+                    "nothing was sent; use a home that only you can write to, not {}",
+                    socket.display()
+                )),
             ),
             ClientError::Connect(_) => (ErrorKind::Config, None),
             ClientError::Gone(_) => {
