@@ -16,6 +16,7 @@ use crate::{
     child::Child,
     host::{Host, PASSPHRASE},
     node_role::{Answer, Order},
+    process::{self, Folder},
 };
 
 /// Ann's node in this process and Ben's in another, with a tunnel between them.
@@ -26,12 +27,12 @@ pub(crate) struct Pair {
     pub(crate) anns: DeviceId,
     pub(crate) bens: DeviceId,
     // Dropped last: the folder outlives the nodes.
-    _folder: tempfile::TempDir,
+    _folder: Folder,
 }
 
 impl Pair {
     pub(crate) async fn start() -> Result<Self> {
-        let folder = crate::process::folder()?;
+        let folder = process::folder()?;
         let ann = Host::start(&folder.path().join("ann"), std::net::Ipv4Addr::LOCALHOST, false)?;
         let circle = ann.found("Measure", "Ann", PASSPHRASE).await?;
         let anns = ann.node.circle(circle).await.map_err(crate::host::plain)?.device;

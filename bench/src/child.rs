@@ -1,10 +1,11 @@
-use std::process::Stdio;
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{self, ChildStdin, Command, ExitStatus, Stdio},
+    thread,
+};
 
 use anyhow::{Context, Result, bail};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{self, ChildStdin, ChildStdout, Command},
-};
+use tokio::sync::mpsc;
 
 use crate::node_role::{Answer, Order};
 
@@ -12,8 +13,8 @@ use crate::node_role::{Answer, Order};
 pub(crate) struct Child {
     process: process::Child,
     orders: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-    pid: u32,
+    /// Read by a thread of its own, so that a process that is not listened to does not stand still.
+    answers: mpsc::UnboundedReceiver<String>,
 }
 
 impl Child {
@@ -23,30 +24,35 @@ impl Child {
 
     /// Starts it by a command that runs this program, as one that enters a network namespace first.
     pub(crate) fn start_as(command: &mut Command, words: &[&str]) -> Result<Self> {
-        let mut process = command
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("this program could not be started again")?;
+        let command = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().context("this program could not be started again")?;
         let orders = process.stdin.take().context("no way to give orders")?;
-        let answers = process.stdout.take().context("no way to hear answers")?;
-        let pid = process.id().context("the process ended at once")?;
-        Ok(Self { process, orders, answers: BufReader::new(answers).lines(), pid })
+        let output = process.stdout.take().context("no way to hear answers")?;
+        let (say, answers) = mpsc::unbounded_channel();
+        thread::spawn(move || {
+            // A line that a killed process did not finish is no answer.
+            let mut lines = BufReader::new(output);
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 0) && line.ends_with('\n') {
+                if say.send(std::mem::take(&mut line)).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { process, orders, answers })
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        self.process.id()
     }
 
     pub(crate) async fn line(&mut self) -> Result<String> {
-        self.answers.next_line().await?.context("the other process ended")
+        self.answers.recv().await.context("the other process ended")
     }
 
     /// Gives an order to a node and waits for its answer.
     pub(crate) async fn order(&mut self, order: &Order) -> Result<Answer> {
-        self.tell(order).await?;
+        self.tell(order)?;
         loop {
             match self.answer().await? {
                 // Told in between by a node that chatters; whoever wants to know reads the answers itself.
@@ -57,10 +63,10 @@ impl Child {
         }
     }
 
-    pub(crate) async fn tell(&mut self, order: &Order) -> Result<()> {
+    pub(crate) fn tell(&mut self, order: &Order) -> Result<()> {
         let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
-        self.orders.write_all(&line).await.context("the other process takes no orders")
+        self.orders.write_all(&line).context("the other process takes no orders")
     }
 
     pub(crate) async fn answer(&mut self) -> Result<Answer> {
@@ -68,19 +74,26 @@ impl Child {
     }
 
     /// Waits until the process has ended, however it does.
-    pub(crate) async fn wait(&mut self) -> Result<()> {
-        self.process.wait().await?;
-        Ok(())
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.process.wait()?)
     }
 
     /// Ends the process with `SIGKILL`, as a loss of power would, and returns what it had said before.
     pub(crate) async fn kill(&mut self) -> Result<Vec<Answer>> {
-        self.process.kill().await?;
+        self.process.kill()?;
+        self.process.wait()?;
         let mut said = Vec::new();
-        while let Some(line) = self.answers.next_line().await? {
-            // The last line may be cut.
-            said.extend(serde_json::from_str(&line));
+        while let Some(line) = self.answers.recv().await {
+            said.push(serde_json::from_str(&line)?);
         }
         Ok(said)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

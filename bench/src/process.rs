@@ -1,7 +1,10 @@
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 /// What the kernel says of a process.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,8 +15,6 @@ pub(crate) struct Usage {
     pub(crate) peak: u64,
     /// Resident memory, pages shared with other processes divided among them, in bytes.
     pub(crate) proportional: u64,
-    /// Processor time of all threads.
-    pub(crate) cpu: Duration,
     /// How often a thread waited and was woken.
     pub(crate) wakes: u64,
 }
@@ -25,11 +26,6 @@ pub(crate) fn usage(pid: u32) -> Result<Usage> {
         fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))
     };
     let status = read("status")?;
-    let stat = read("stat")?;
-    // After the program's name, which may hold anything, fields are numbered from the third on.
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
-    let ticks = |at: usize| fields.get(at - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let mut wakes = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may have ended since it was listed.
@@ -40,7 +36,6 @@ pub(crate) fn usage(pid: u32) -> Result<Usage> {
         resident: number(&status, "VmRSS:") << 10,
         peak: number(&status, "VmHWM:") << 10,
         proportional: number(&read("smaps_rollup").unwrap_or_default(), "Pss:") << 10,
-        cpu: Duration::from_millis((ticks(14) + ticks(15)) * 1000 / TICKS_PER_SECOND),
         wakes,
     })
 }
@@ -62,16 +57,33 @@ fn number(text: &str, field: &str) -> u64 {
 
 /// Makes a folder on the disk that holds this program: the system's temporary folder may be in memory, where a
 /// commit costs nothing.
-pub(crate) fn folder() -> Result<TempDir> {
+pub(crate) fn folder() -> Result<Folder> {
     let program = std::env::current_exe()?;
     let parent = program.parent().map_or_else(|| PathBuf::from("."), PathBuf::from);
-    tempfile::Builder::new().prefix("bench-").tempdir_in(parent).context("no folder for vaults")
+    let random: [u8; 8] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
+    let path = parent.join(format!("bench-{}", data_encoding::HEXLOWER.encode(&random)));
+    fs::create_dir(&path).context("no folder for vaults")?;
+    Ok(Folder(path))
+}
+
+/// A folder that goes with its handle.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is in the build's folder, and goes with it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// How a figure in bytes reads.
 pub(crate) fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
-
-/// `USER_HZ`, which the kernel's interface fixes on every architecture Hexode is built for.
-const TICKS_PER_SECOND: u64 = 100;

@@ -1,5 +1,6 @@
 pub(crate) mod fold;
 pub(crate) mod measured;
+mod mutations;
 mod readme;
 mod strangers;
 
@@ -17,6 +18,7 @@ const BARS: &[Bar] = &[
     measured::IDLE,
     measured::CANARY,
     strangers::BAR,
+    mutations::BAR,
     measured::CAPTURE,
     fold::BAR,
 ];

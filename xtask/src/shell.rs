@@ -81,20 +81,35 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(PathBuf::from(target))
 }
 
+/// Runs a command and returns what it wrote on its standard output, which is shown too, and whether it succeeded.
+pub(crate) fn show(command: &mut Command) -> Result<(String, bool)> {
+    println!("$ {}", line(command));
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("{} did not start", line(command)))?;
+    let words = child.stdout.take().context("no way to hear it")?;
+    let said = echo(words)?;
+    Ok((said, child.wait()?.success()))
+}
+
 /// Runs a command, whether it succeeds or not, and returns what it wrote on its standard error, which is shown too.
 pub(crate) fn listen(command: &mut Command) -> Result<String> {
     println!("$ {}", line(command));
     let mut child =
         command.stderr(Stdio::piped()).spawn().with_context(|| format!("{} did not start", line(command)))?;
-    let mut said = String::new();
     let words = child.stderr.take().context("no way to hear it")?;
+    let said = echo(words)?;
+    child.wait()?;
+    Ok(said)
+}
+
+fn echo(words: impl io::Read) -> Result<String> {
+    let mut said = String::new();
     for words in BufReader::new(words).lines() {
         let words = words?;
         println!("{words}");
         said.push_str(&words);
         said.push('\n');
     }
-    child.wait()?;
     Ok(said)
 }
 

@@ -1,7 +1,6 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::process::Command as Start;
 
 use crate::{
     child::Child,
@@ -63,13 +62,13 @@ pub(crate) async fn run(args: &Args) -> Result<Verdict> {
 
     // A crash leaves nothing: the kernel writes no core of a process that said so.
     let dumps = core_limit(ann.pid())?;
-    let status = Command::new("kill").args(["-SEGV", &ann.pid().to_string()]).status()?;
+    let status = Command::new("kill").args(["-ABRT", &ann.pid().to_string()]).status()?;
     ensure!(status.success(), "the process could not be made to crash");
-    ann.wait().await?;
+    ann.wait()?;
     let cores = cores(root)?;
     let crashed = needles.find_in_folder(root, &mut hits)?;
     ben.order(&Order::Stop).await?;
-    ben.wait().await?;
+    ben.wait()?;
     let ended = needles.find_in_folder(root, &mut hits)?;
 
     hits.sort();
@@ -143,7 +142,7 @@ impl Secrets {
 
 /// Starts a node whose every file, temporary and core dump, would lie in the folder that is searched.
 fn start(root: &Path, name: &str) -> Result<Child> {
-    let mut command = Start::new(std::env::current_exe()?);
+    let mut command = Command::new(std::env::current_exe()?);
     command.env("TMPDIR", root.join("tmp")).env("SQLITE_TMPDIR", root.join("tmp")).current_dir(root);
     Child::start_as(&mut command, &["node", &root.join(name).display().to_string()])
 }

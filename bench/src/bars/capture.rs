@@ -22,7 +22,7 @@ pub(crate) struct Args {
     hexode: PathBuf,
 }
 
-/// What the demo reports of itself, one JSON object a line.
+/// What the demo reports of itself: one or more JSON objects.
 #[derive(Debug, Default, Deserialize)]
 struct Report {
     /// Names and texts that occur nowhere else.
@@ -39,7 +39,7 @@ struct Report {
 /// Runs the demo in a network namespace of its own, captures every packet in it, and looks at all of them.
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let folder = process::folder()?;
-    let (file, reported) = (folder.path().join("packets.pcap"), folder.path().join("report.jsonl"));
+    let (file, reported) = (folder.path().join("packets.pcap"), folder.path().join("report.json"));
     record(args, &file, &reported)?;
     let report = Report::read(&fs::read_to_string(&reported).context("the demo wrote no report")?)?;
     ensure!(!report.canaries.is_empty() && !report.keys.is_empty(), "the demo reported nothing to look for");
@@ -73,8 +73,8 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
 impl Report {
     fn read(text: &str) -> Result<Self> {
         let mut all = Self::default();
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let part: Self = serde_json::from_str(line).context("the demo's report")?;
+        for part in serde_json::Deserializer::from_str(text).into_iter() {
+            let part: Self = part.context("the demo's report")?;
             all.canaries.extend(part.canaries);
             all.keys.extend(part.keys);
             all.addresses.extend(part.addresses);

@@ -2,7 +2,6 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use super::Pair;
 use crate::{
     child::Child,
     node_role::{Answer, Order},

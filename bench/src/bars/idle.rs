@@ -5,7 +5,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::{process::Command as Start, time::sleep};
+use tokio::time::sleep;
 
 use crate::{
     child::Child,
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 /// nodes in one other process, connected among themselves too.
 pub(crate) async fn run(args: &Args) -> Result<Verdict> {
     let wire = Wire::new()?;
-    let bare = bare(args).await?;
+    let bare = bare().await?;
     let mut rows = vec![];
     let mut first = None;
     for &contacts in &args.contacts {
@@ -135,11 +135,11 @@ async fn measure(args: &Args, wire: &Wire, contacts: usize) -> Result<Idle> {
 }
 
 /// A bare endpoint that nobody dials.
-async fn bare(args: &Args) -> Result<Idle> {
+async fn bare() -> Result<Idle> {
     let mut child = Child::start(&["endpoint"])?;
     child.line().await?;
-    let idle = watch(&Args { settle: 2, seconds: 20, contacts: vec![], ..*args }, child.pid(), || Ok((0, 0)))
-        .await?;
+    let idle =
+        watch(&Args { settle: 2, seconds: 20, contacts: Vec::new() }, child.pid(), || Ok((0, 0))).await?;
     idle.tell("bare iroh endpoint, not dialled", 0);
     Ok(idle)
 }
@@ -201,7 +201,7 @@ impl Wire {
     }
 
     fn start(&self, side: Side, words: &[&str]) -> Result<Child> {
-        let mut command = Start::new("ip");
+        let mut command = Command::new("ip");
         command.args(["netns", "exec", self.name(side)]).arg(std::env::current_exe()?);
         // `ip` becomes the program it is to start, so the process is the node's.
         Child::start_as(&mut command, words)

@@ -35,8 +35,14 @@ pub(crate) async fn run(args: &Args) -> Result<Verdict> {
     let started = Instant::now();
     for kill in 0..args.kills {
         // Mostly in the flow, now and then while the node is still starting or in the middle of catching up.
-        let wait = if dice.roll(4) == 0 { dice.roll(15_000) } else { dice.roll(250_000) };
-        sleep(Duration::from_micros(wait)).await;
+        if dice.roll(4) == 0 {
+            sleep(Duration::from_micros(dice.roll(30_000))).await;
+        } else {
+            for person in &mut people {
+                person.hear_it_flow().await?;
+            }
+            sleep(Duration::from_micros(dice.roll(150_000))).await;
+        }
         let who = usize::try_from(dice.roll(3))?;
         let Some(person) = people.get_mut(who) else { bail!("nobody to kill") };
         person.restart().await?;
@@ -46,7 +52,7 @@ pub(crate) async fn run(args: &Args) -> Result<Verdict> {
     }
     let mut stories = Vec::new();
     for person in &mut people {
-        person.process.tell(&Order::Hush).await?;
+        person.process.tell(&Order::Hush)?;
         person.hear_until_done().await?;
     }
     settle(&mut people).await?;
@@ -129,21 +135,25 @@ struct Person {
     process: Child,
     /// The texts that its node confirmed, in any of its lives.
     confirmed: Vec<String>,
+    /// Whether it has confirmed one since it was started last, and how many orders it has done since.
+    flows: bool,
+    done: usize,
 }
 
 impl Person {
     fn start(home: PathBuf) -> Result<Self> {
         let process = Child::start(&["node", &home.display().to_string()])?;
-        Ok(Self { home, process, confirmed: Vec::new() })
+        Ok(Self { home, process, confirmed: Vec::new(), flows: false, done: 0 })
     }
 
     /// Kills the process wherever it is, and starts another one on its vault.
     async fn restart(&mut self) -> Result<()> {
         let last = self.process.kill().await?;
         self.note(last)?;
+        (self.flows, self.done) = (false, 0);
         self.process = Child::start(&["node", &self.home.display().to_string()])?;
-        self.process.tell(&Order::Unlock).await?;
-        self.process.tell(&chatter()).await
+        self.process.tell(&Order::Unlock)?;
+        self.process.tell(&chatter())
     }
 
     fn note(&mut self, answers: Vec<Answer>) -> Result<()> {
@@ -157,13 +167,23 @@ impl Person {
         Ok(())
     }
 
+    /// Reads what the process says until it has confirmed a message in this life.
+    async fn hear_it_flow(&mut self) -> Result<()> {
+        while !self.flows {
+            let answer = self.process.answer().await?;
+            self.flows = matches!(answer, Answer::Sent { .. });
+            self.done += usize::from(matches!(answer, Answer::Done));
+            self.note(vec![answer])?;
+        }
+        Ok(())
+    }
+
     /// Reads what the process says until it has done what it was told last.
     async fn hear_until_done(&mut self) -> Result<()> {
-        // Unlock was answered with who it is, chatter and hush with two more.
-        let mut done = 0;
-        while done < 2 {
+        // Unlock was answered with who it is, chatter and hush with one more each.
+        while self.done < 2 {
             let answer = self.process.answer().await?;
-            done += usize::from(matches!(answer, Answer::Done));
+            self.done += usize::from(matches!(answer, Answer::Done));
             self.note(vec![answer])?;
         }
         Ok(())
@@ -197,7 +217,7 @@ async fn gather(folder: &std::path::Path) -> Result<Vec<Person>> {
     people.insert(0, ann);
     for person in &mut people {
         person.process.order(&Order::Tunnels { count: 2 }).await?;
-        person.process.tell(&chatter()).await?;
+        person.process.tell(&chatter())?;
     }
     Ok(people)
 }
