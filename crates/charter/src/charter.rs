@@ -74,7 +74,8 @@ impl Charter {
         if self.ledger.index(&received.id()).is_some() || self.orphans.contains(&received.id()) {
             return Ok(Vec::new());
         }
-        self.ledger.check_room(received.entry())?;
+        let waiting = self.orphans.iter().filter_map(|orphan| self.ledger.role_cited(orphan.entry())).min();
+        self.ledger.check_room(received.entry(), waiting)?;
         self.take(received.verify()?)
     }
 

@@ -25,6 +25,10 @@ pub(crate) struct Ledger {
     chains: BTreeMap<(DeviceId, u64), EntryId>,
     /// Where one device wrote two entries: the two smallest ids.
     forks: BTreeMap<(DeviceId, u64), (EntryId, EntryId)>,
+    /// How many entries each device wrote.
+    written: BTreeMap<DeviceId, u64>,
+    /// How many entries were written under grants of each role.
+    taken: BTreeMap<Role, usize>,
     /// Drops the rule that only the strictly more senior remove: the model check's negative control.
     #[cfg(test)]
     pub(crate) lax: bool,
@@ -103,6 +107,8 @@ impl Ledger {
             revocations: BTreeMap::new(),
             chains: BTreeMap::new(),
             forks: BTreeMap::new(),
+            written: BTreeMap::new(),
+            taken: BTreeMap::new(),
             #[cfg(test)]
             lax: false,
         }
@@ -175,21 +181,44 @@ impl Ledger {
     }
 
     /// Refuses an entry for which there is no room, as far as that can be told before its signature is checked.
-    pub(crate) fn check_room(&self, entry: &Entry) -> Result<(), EntryError> {
-        let cited = self.index(&entry.cite).and_then(|index| self.at(index).grant);
-        let Some(grant) = cited else { return Ok(()) };
-        let (chain, room) = match grant.level.role() {
-            Role::Founder => (limits::CHARTER_CHAIN, limits::CHARTER_ENTRIES),
-            Role::Admin => (limits::CHARTER_CHAIN, limits::CHARTER_ENTRIES / 4 * 3),
-            Role::Member | Role::Guest => (limits::CHARTER_CHAIN / 8, limits::CHARTER_ENTRIES / 2),
+    ///
+    /// Room is counted by the rank under which entries are written, and by author, siblings at one place of his
+    /// chain included. `waiting` is the most senior role under which an entry waits for its parents: what comes may
+    /// be one of them, so it takes that role's room. Otherwise a flood that fills two devices differently would
+    /// keep the removal of its author, which knows one part of it, from the device that holds the other.
+    pub(crate) fn check_room(&self, entry: &Entry, waiting: Option<Role>) -> Result<(), EntryError> {
+        let Some(role) = self.role_cited(entry) else { return Ok(()) };
+        let role = waiting.map_or(role, |waiting| waiting.min(role));
+        let (chain, room, taken) = match role {
+            Role::Founder => (limits::CHARTER_CHAIN, limits::CHARTER_ENTRIES, self.entries.len()),
+            Role::Admin => (
+                limits::CHARTER_CHAIN,
+                limits::CHARTER_ENTRIES / 4 * 3,
+                self.entries.len() - self.taken_by(Role::Founder),
+            ),
+            Role::Member | Role::Guest => (
+                limits::CHARTER_CHAIN / 8,
+                limits::CHARTER_ENTRIES / 4,
+                self.taken_by(Role::Member) + self.taken_by(Role::Guest),
+            ),
         };
-        if entry.seq >= chain {
+        if self.written.get(&entry.author).is_some_and(|written| *written >= chain) {
             Err(EntryError::ChainTooLong)
-        } else if self.entries.len() >= room {
+        } else if taken >= room {
             Err(EntryError::Full)
         } else {
             Ok(())
         }
+    }
+
+    /// Returns the role of the grant that an entry's author acts under, if that is his and known.
+    pub(crate) fn role_cited(&self, entry: &Entry) -> Option<Role> {
+        let grant = self.index(&entry.cite).and_then(|index| self.at(index).grant)?;
+        (grant.device == entry.author).then(|| grant.level.role())
+    }
+
+    fn taken_by(&self, role: Role) -> usize {
+        self.taken.get(&role).copied().unwrap_or(0)
     }
 
     /// Appends an entry that was [`resolve`](Self::resolve)d against the ledger as it is, and returns its index.
@@ -201,6 +230,8 @@ impl Ledger {
         self.heads.insert(admitted.id);
         self.by_id.insert(admitted.id, index);
         self.note_chain(&admitted);
+        *self.written.entry(admitted.entry.author).or_default() += 1;
+        *self.taken.entry(admitted.level.role()).or_default() += 1;
         let at = self.order.partition_point(|&other| self.at(other).place < admitted.place);
         self.order.insert(at, index);
         self.entries.push(admitted);

@@ -28,6 +28,11 @@ impl Orphans {
         self.waiting.contains_key(id)
     }
 
+    /// Lists the entries that wait.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Verified> {
+        self.waiting.values()
+    }
+
     /// Lets an entry wait; returns the one that had to go for it, which may be itself.
     pub(crate) fn add(&mut self, orphan: Verified, known: impl Fn(&DeviceId) -> bool) -> Option<EntryId> {
         let id = orphan.id();

@@ -40,8 +40,8 @@ pub const NAME: usize = 64;
 pub const ADDRESSES: usize = 16;
 /// The largest invitation, in bytes before it is written as text.
 pub const INVITATION: usize = 1 << 10;
-/// How many charter entries one circle keeps. Those under members' and guests' grants are taken up to half of
-/// it, admins' up to three quarters: the more senior always have room to remove who fills it.
+/// How many charter entries one circle keeps. Of those under members' and guests' grants a quarter of it is taken,
+/// of those under all but the founder's three quarters: the more senior always have room to remove who fills it.
 pub const CHARTER_ENTRIES: usize = 1 << 16;
 /// How many charter entries one device writes as founder or admin; others an eighth.
 pub const CHARTER_CHAIN: u64 = 1 << 14;

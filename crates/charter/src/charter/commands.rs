@@ -276,6 +276,7 @@ impl Charter {
             cite: own.grant,
             action,
         };
+        self.ledger.check_room(&entry, None)?;
         let resolved = self.ledger.resolve(Verified::own(entry, key))?;
         if let Some(reason) = resolved.unlawful {
             return Err(CommandError::from_void(reason, role));

@@ -26,7 +26,6 @@ impl Ledger {
         if entry.circle != self.circle {
             return Err(EntryError::OtherCircle);
         }
-        self.check_room(&entry)?;
         let past = self.past_of(&entry)?;
         let known = |id: &EntryId| self.index(id).filter(|&index| past.contains(index));
         let (cite, acting) = known(&entry.cite)
