@@ -467,6 +467,10 @@ impl CircleState {
             if held == 0 || !descriptor.includes(&member) {
                 continue;
             }
+            // It counts the entries of another history.
+            if self.links.get(&device).is_some_and(|link| link.forks.contains(&(conversation, author))) {
+                continue;
+            }
             // A device can say it has more than this one holds; what is not held is not noted.
             let (stored, read) = (receipt.stored.min(held), receipt.read.min(held));
             if let Some(link) = self.links.get_mut(&device) {
