@@ -11,7 +11,8 @@ impl Mutator {
     /// Puts a changed copy of one of `seeds` into `bytes`.
     pub fn mutate(&mut self, seeds: &[Vec<u8>], bytes: &mut Vec<u8>) {
         bytes.clear();
-        bytes.extend_from_slice(self.pick(seeds));
+        let seed: &Vec<u8> = self.pick(seeds);
+        bytes.extend_from_slice(seed);
         for _ in 0..=self.below(4) {
             self.change(seeds, bytes);
             bytes.truncate(LONGEST);

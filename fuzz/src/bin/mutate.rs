@@ -7,7 +7,7 @@
 use std::{
     env,
     process::{Command, ExitCode, Output},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     thread,
 };
 
@@ -84,7 +84,7 @@ fn all(options: &Options) -> Result<ExitCode> {
         }
     });
     let (mut failed, mut panics) = (0, 0);
-    for (decoder, output) in ended.into_inner().context("a thread panicked")? {
+    for (decoder, output) in ended.into_inner().unwrap_or_else(PoisonError::into_inner) {
         let output = output?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);

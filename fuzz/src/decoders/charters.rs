@@ -87,7 +87,8 @@ fn content(link: &str) -> Decoder {
     Decoder {
         name: "invitation-content",
         seeds: vec![bytes.get(3..bytes.len().saturating_sub(4)).unwrap_or_default().to_vec()],
-        bound: SMALL,
+        // An invitation of at most 1 KiB can say it has as many addresses as it has bytes.
+        bound: Bound { constant: 64 << 10, ..SMALL },
         run: Box::new(|content| {
             let Ok(length) = u16::try_from(content.len()) else { return false };
             let mut bytes = vec![1];
