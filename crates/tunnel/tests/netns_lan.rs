@@ -1,6 +1,7 @@
 //! Discovery over real multicast, between two network namespaces joined by a virtual cable. Needs root and `ip`;
 //! fails without them. Run by the nextest profile `netns`.
 
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -130,6 +130,10 @@ impl Beacon {
         if device == self.device || !allowed.contains(&device) {
             return;
         }
+        // A time far ahead would make all that this device says later old news.
+        if at > unix_now() + AHEAD {
+            return;
+        }
         // What was said before, or is said again by one who recorded it, is old news.
         let last = heard.entry(device).or_insert(0);
         if at > *last {
@@ -170,8 +174,11 @@ impl Circle {
         self.all().next().expect("the beacon sleeps while there is no secret")
     }
 
+    /// Tells whether somebody asks who holds the current secret: others could not read the answer, and whoever was
+    /// removed last still knows the one before.
     fn is_asked(&self, asked: &[String]) -> bool {
-        self.all().any(|names| asked.iter().any(|asked| asked == names.service()))
+        let current = self.names.first().into_iter().flatten();
+        current.into_iter().any(|names| asked.iter().any(|asked| asked == names.service()))
     }
 
     fn open(&self, service: &str, token: &str, sealed: &[u8]) -> Option<Whereabouts> {
@@ -198,6 +205,9 @@ fn worth_telling(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         .copied()
         .collect()
 }
+
+/// By how many seconds another device's clock may be ahead: the slack of one period.
+const AHEAD: u64 = 86_400;
 
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
