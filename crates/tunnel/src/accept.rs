@@ -164,8 +164,12 @@ impl Waiting {
             decision = timeout(timing.knock, verdict) => decision,
             _ = self.connection.closed() => return None,
         };
-        // Neither a late nor a vanished engine is any of his business.
-        match decision.unwrap_or(Ok(Err(RefuseReason::Unknown))).unwrap_or(Err(RefuseReason::Unknown)) {
+        // A late or vanished engine has decided nothing: he may ask again.
+        let Ok(Ok(decision)) = decision else {
+            self.come_again();
+            return None;
+        };
+        match decision {
             Ok(()) => self.connection.handshake_completed().await.ok(),
             Err(reason) => {
                 self.connection.close(code::refusal(reason), b"");
@@ -174,8 +178,8 @@ impl Waiting {
         }
     }
 
-    /// Turns the newcomer away unheard.
-    pub(crate) fn go_away(&self) {
-        self.connection.close(code::GO_AWAY, b"");
+    /// Turns the newcomer away unheard and undecided.
+    pub(crate) fn come_again(&self) {
+        self.connection.close(code::BYE, b"");
     }
 }

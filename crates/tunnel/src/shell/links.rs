@@ -1,0 +1,110 @@
+//! Which link there is to each device.
+
+use std::time::{Duration, Instant};
+
+use wire::DeviceId;
+
+use super::Shell;
+use crate::{
+    CloseReason, DownReason, LinkId,
+    greet::Greeting,
+    hello::Role,
+    link::{self, Ended, Greeted, Link},
+    transport::code,
+};
+
+impl Shell {
+    pub(super) fn send(&mut self, device: DeviceId, link: LinkId, frame: Vec<u8>) {
+        let Some(to) = self.links.get(&device).filter(|to| to.id == link) else {
+            return;
+        };
+        if let Err(reason) = to.send(frame) {
+            self.down(device, code::OVERRUN, reason);
+        }
+    }
+
+    pub(super) fn close(&mut self, device: DeviceId, reason: CloseReason) {
+        match reason {
+            CloseReason::Done => self.down(device, code::BYE, DownReason::ByEngine),
+            CloseReason::Misbehaved => {
+                self.down(device, code::GARBAGE, DownReason::ByEngine);
+                if let Some(contact) = self.contacts.get_mut(&device) {
+                    contact.rest(&self.timing, Instant::now());
+                }
+            }
+        }
+    }
+
+    pub(super) fn initiated(&mut self, greeting: Greeting) -> Greeted {
+        let Greeting { device, connection, key_exchange, checked, send, frames } = greeting;
+        let (instance, serial) = checked.number();
+        let id = self.next_link();
+        Greeted { id, device, initiated: true, instance, serial, connection, key_exchange, send, frames }
+    }
+
+    /// Brings a link up, or closes it in favour of the one that is.
+    pub(super) fn settle(&mut self, new: Greeted) {
+        let device = new.device;
+        if let Some(old) = self.links.get(&device) {
+            if !self.prefers(&new, old) {
+                new.connection.close(code::DUPLICATE, b"");
+                return;
+            }
+            self.down(device, code::DUPLICATE, DownReason::Replaced);
+        }
+        // The one that answers says its hello only now: until here the caller has learnt nothing.
+        let first = if new.initiated {
+            None
+        } else {
+            let serial = self.next_serial();
+            let hello = self.identity.hello(&new.connection, Role::Responder, serial, None);
+            if hello.is_none() {
+                new.connection.close(code::GO_AWAY, b"");
+                return;
+            }
+            hello
+        };
+        // Both ends listen where they dial from, so what reached us can be dialled.
+        let contact = self.contacts.entry(device).or_default();
+        contact.know(&[link::remote(&new.connection)]);
+        contact.up();
+        let link = Link::start(new, first, &self.sink, &self.outlets.ended);
+        self.links.insert(device, link);
+    }
+
+    /// Decides between two links to one device, the same way at both ends.
+    ///
+    /// A device that has a link says no hello on a new one. So a hello said after that of the link we have, or by
+    /// a restarted device, means that the other side has lost that link: the new one stays. Otherwise both dialled
+    /// at once, and the one dialled by the smaller id stays.
+    fn prefers(&self, new: &Greeted, old: &Link) -> bool {
+        if new.instance != old.instance || (!new.initiated && new.serial > old.serial) {
+            return true;
+        }
+        let dialler = |initiated| {
+            if initiated { self.identity.device } else { new.device }
+        };
+        new.initiated == old.initiated || dialler(new.initiated) < dialler(old.initiated)
+    }
+
+    pub(super) fn handle_ended(&mut self, ended: &Ended) {
+        if self.links.get(&ended.device).is_some_and(|link| link.id == ended.link) {
+            let code = if ended.reason == DownReason::Garbage { code::GARBAGE } else { code::BYE };
+            self.down(ended.device, code, ended.reason);
+        }
+    }
+
+    pub(super) fn down(&mut self, device: DeviceId, code: iroh::endpoint::VarInt, reason: DownReason) {
+        let Some(link) = self.links.remove(&device) else {
+            return;
+        };
+        if let Some(contact) = self.contacts.get_mut(&device) {
+            let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
+            contact.down(link.since.elapsed() >= LASTED, &self.timing, Instant::now(), random);
+        }
+        link.close(code, reason, &self.sink);
+    }
+}
+
+/// How long a link must have been up for its end to be no failure.
+const LASTED: Duration = Duration::from_secs(10);
