@@ -16,8 +16,11 @@ pub struct Decoder {
     /// What one input may cost.
     pub bound: Bound,
     /// Decodes; tells whether the bytes were valid.
-    pub run: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub run: Box<Run>,
 }
+
+/// How a decoder is run.
+pub type Run = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

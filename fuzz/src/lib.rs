@@ -14,7 +14,7 @@ mod decoders;
 mod mutation;
 mod trial;
 
-pub use decoders::{Bound, Decoder, decoders};
+pub use decoders::{Bound, Decoder, Run, decoders};
 pub use mutation::Mutator;
 pub use trial::{Report, Violation, trial};
 

@@ -28,6 +28,9 @@ impl Default for Weather {
     }
 }
 
+/// Where a newcomer knocks.
+type Hints = Vec<(DeviceId, Vec<SocketAddr>)>;
+
 /// One end of a circle's tunnel.
 #[derive(Debug, Default)]
 struct End {
@@ -35,7 +38,7 @@ struct End {
     allow: BTreeSet<DeviceId>,
     known: BTreeMap<DeviceId, Vec<SocketAddr>>,
     links: BTreeMap<DeviceId, LinkId>,
-    knock: Option<(Vec<(DeviceId, Vec<SocketAddr>)>, Knock)>,
+    knock: Option<(Hints, Knock)>,
     /// Devices that know nothing of the invitation: the others may.
     turned_away: BTreeSet<DeviceId>,
 }

@@ -1,5 +1,12 @@
 //! What members can do to each other who do not keep the rules, and what comes of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test ends at the first thing amiss"
+)]
+
 use std::{fs, path::Path};
 
 use hexode_testnet::World;

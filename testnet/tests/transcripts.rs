@@ -1,5 +1,12 @@
 //! Scenes as everybody's screen shows them, for a reader who does not program: see `snapshots/`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test ends at the first thing amiss"
+)]
+
 use std::{fmt::Write, time::Duration};
 
 use hexode_testnet::{Person, World};
