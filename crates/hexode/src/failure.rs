@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Said(ApiError),
     /// Whoever read the output has had enough.
     BrokenPipe,
+    /// The person gave up when he was asked.
+    Interrupted,
 }
 
 impl Failure {
@@ -44,13 +46,18 @@ impl Failure {
             Self::Said(error) => {
                 Self::Said(ApiError { hint: error.hint.or_else(|| Some(hint.into())), ..error })
             }
-            Self::BrokenPipe => Self::BrokenPipe,
+            silent => silent,
         }
     }
 
     /// Tells the failure on standard error and returns the exit code.
     pub(crate) fn report(self, json: bool) -> ExitCode {
-        let Self::Said(error) = self else { return ExitCode::SUCCESS };
+        let error = match self {
+            Self::Said(error) => error,
+            Self::BrokenPipe => return ExitCode::SUCCESS,
+            // As shells report a process that Ctrl-C ended.
+            Self::Interrupted => return ExitCode::from(130),
+        };
         let mut stderr = io::stderr().lock();
         // If even standard error is closed, the exit code still tells.
         let _ = if json {

@@ -30,5 +30,9 @@ fn main() -> ExitCode {
 fn run(cli: cli::Cli) -> Result<(), failure::Failure> {
     session::log(cli.global.verbose);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(cli.command.run(session::Session::new(cli.global)?))
+    let outcome = runtime.block_on(cli.command.run(session::Session::new(cli.global)?));
+    // A thread that waits for a person's answer does not hold up the end.
+    runtime.shutdown_background();
+    passphrase::give_back();
+    outcome
 }

@@ -2,12 +2,16 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal, Read},
+    io::{self, IsTerminal, Read, Write},
+    iter,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
-use node::api::ErrorKind;
+use ratatui::crossterm::{
+    event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
+    terminal,
+};
 
 use crate::failure::Failure;
 
@@ -22,7 +26,7 @@ pub(crate) struct Source {
 impl Source {
     /// Tells whether a person is asked, who may try again.
     pub(crate) fn is_person(&self) -> bool {
-        self.passphrase_file.is_none()
+        self.passphrase_file.is_none() && io::stdin().is_terminal()
     }
 
     /// Gets the passphrase of a vault that exists.
@@ -51,8 +55,70 @@ fn prompt(question: &str) -> Result<String, Failure> {
         return Err(Failure::user("no passphrase is given and nobody is there to ask")
             .hint("use --passphrase-file FILE, or start with --locked"));
     }
-    rpassword::prompt_password(question)
-        .map_err(|error| Failure::new(ErrorKind::Config, format!("cannot read the passphrase: {error}")))
+    read_hidden(question).map_err(Failure::from)?.ok_or(Failure::Interrupted)
+}
+
+/// Reads a line without showing it; nothing if the person gave up.
+fn read_hidden(question: &str) -> io::Result<Option<String>> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question}")?;
+    stderr.flush()?;
+    let line = {
+        let _raw = Raw::begin()?;
+        read_line(iter::from_fn(|| Some(event::read())))
+    };
+    writeln!(stderr)?;
+    line
+}
+
+/// The terminal, handing over each key and showing none, until dropped.
+struct Raw;
+
+impl Raw {
+    fn begin() -> io::Result<Self> {
+        terminal::enable_raw_mode()?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Makes the terminal show again what is typed, if a question was cut short by the end of the process.
+pub(crate) fn give_back() {
+    // Nothing can be done about a terminal that is gone.
+    let _ = terminal::disable_raw_mode();
+}
+
+fn read_line(inputs: impl Iterator<Item = io::Result<Event>>) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    for input in inputs {
+        let key = match input? {
+            Event::Key(key) if key.kind != KeyEventKind::Release => key,
+            Event::Paste(text) => {
+                line.push_str(&text);
+                continue;
+            }
+            _ => continue,
+        };
+        match key.code {
+            KeyCode::Enter => return Ok(Some(line)),
+            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(None),
+            KeyCode::Char('j' | 'm') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return Ok(Some(line));
+            }
+            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => line.clear(),
+            KeyCode::Backspace => {
+                line.pop();
+            }
+            KeyCode::Char(c) if !key.modifiers.contains(KeyModifiers::CONTROL) => line.push(c),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 fn from_file(path: &Path) -> Result<String, Failure> {
@@ -80,7 +146,26 @@ const PASSPHRASE_BYTES: u64 = 4096;
 
 #[cfg(test)]
 mod tests {
+    use ratatui::crossterm::event::KeyEvent;
+
     use super::*;
+
+    #[test]
+    fn a_line_is_typed_corrected_and_given_up() {
+        let typed = |keys: &[(KeyCode, KeyModifiers)]| {
+            let keys: Vec<_> =
+                keys.iter().map(|&(code, held)| Ok(Event::Key(KeyEvent::new(code, held)))).collect();
+            read_line(keys.into_iter()).unwrap()
+        };
+        let (none, control) = (KeyModifiers::NONE, KeyModifiers::CONTROL);
+        let [x, a, e] = ['x', 'A', 'é'].map(|c| (KeyCode::Char(c), none));
+        let (back, enter) = ((KeyCode::Backspace, none), (KeyCode::Enter, none));
+        assert_eq!(typed(&[x, a, back, e, enter, x]).as_deref(), Some("xé"));
+        assert_eq!(typed(&[x, (KeyCode::Char('u'), control), back, a, enter]).as_deref(), Some("A"));
+        assert_eq!(typed(&[enter]).as_deref(), Some(""));
+        assert_eq!(typed(&[x, (KeyCode::Char('c'), control), enter]), None);
+        assert_eq!(typed(&[x]), None);
+    }
 
     #[test]
     fn the_first_line_is_the_passphrase() {

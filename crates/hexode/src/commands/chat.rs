@@ -107,7 +107,7 @@ async fn carry_out(session: &Session, app: &mut App, ask: Ask) {
     if let Err(failure) = try_carry_out(session, app, &ask).await {
         let error = match failure {
             Failure::Said(error) => error,
-            Failure::BrokenPipe => return,
+            Failure::BrokenPipe | Failure::Interrupted => return,
         };
         if error.kind == ErrorKind::Locked {
             app.handle_event(api::Event::Locked);

@@ -84,7 +84,10 @@ impl Args {
         };
         tokio::select! {
             () = node.stop() => outcome,
-            () = signals.next() => Err(Failure::new(ErrorKind::Internal, "ended before the node had stopped")),
+            // Ctrl-C twice is a person who will not wait; a second request to terminate is only a repetition.
+            _ = signals.interrupt.recv() => {
+                Err(Failure::new(ErrorKind::Internal, "ended before the node had stopped"))
+            }
         }
     }
 }
@@ -93,19 +96,35 @@ impl Args {
 async fn open(node: &Node, source: Source) -> Result<(), Failure> {
     let exists = node.has_vault().await?;
     for mistakes in 0.. {
-        let asked = source.clone();
-        let get = move || if exists { asked.ask() } else { asked.choose() };
-        let passphrase = spawn_blocking(get).await.map_err(|_| gone())??;
-        let opened = if exists { node.unlock(passphrase).await } else { node.create(passphrase).await };
-        match opened {
-            // Somebody may have opened it through the socket in the meantime.
-            Err(error) if error.kind == ErrorKind::Conflict && !node.status().await?.locked => break,
-            Err(error) if error.kind == ErrorKind::User && source.is_person() && mistakes < MISTAKES => {
-                Failure::from(error).report(false);
+        let failure = match try_open(node, exists, source.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        };
+        // Somebody may have opened it through the socket in the meantime.
+        if !node.status().await?.locked {
+            return Ok(());
+        }
+        match failure {
+            Failure::Said(error)
+                if error.kind == ErrorKind::User && source.is_person() && mistakes < MISTAKES =>
+            {
+                Failure::Said(error).report(false);
             }
-            outcome => return Ok(outcome?),
+            failure => return Err(failure),
         }
     }
+    Ok(())
+}
+
+async fn try_open(node: &Node, exists: bool, source: Source) -> Result<(), Failure> {
+    // Meanwhile the node serves its clients.
+    let passphrase = spawn_blocking(move || if exists { source.ask() } else { source.choose() });
+    let passphrase = passphrase.await.map_err(|_| gone())??;
+    if exists {
+        node.unlock(passphrase).await?
+    } else {
+        node.create(passphrase).await?
+    };
     Ok(())
 }
 
