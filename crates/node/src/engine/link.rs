@@ -28,9 +28,7 @@ pub(crate) struct Link {
     pub(crate) frontier_known: bool,
     /// Conversations whose frontier it was told on this link.
     pub(crate) announced: BTreeSet<ConversationId>,
-    /// How many entries of each chain it holds, as it said or as it sent them.
-    theirs: BTreeMap<ChainKey, u64>,
-    /// How many entries of each chain were sent on this link or were there before.
+    /// How many entries of each chain it holds, as it said or as it sent them, or were sent to it on this link.
     sent: BTreeMap<ChainKey, u64>,
     /// Chains that it may lack entries of.
     pub(crate) owed: BTreeSet<ChainKey>,
@@ -61,7 +59,6 @@ impl Link {
             introduced: false,
             frontier_known: false,
             announced: BTreeSet::new(),
-            theirs: BTreeMap::new(),
             sent: BTreeMap::new(),
             owed: BTreeSet::new(),
             unreported: BTreeSet::new(),
@@ -77,14 +74,11 @@ impl Link {
     /// Takes note that the other side holds `len` entries of a chain; what was sent beyond is not known to
     /// have arrived.
     pub(crate) fn told(&mut self, chain: ChainKey, len: u64) {
-        self.theirs.insert(chain, len);
         self.sent.insert(chain, len);
     }
 
     /// Takes note that the other side holds at least `len` entries of a chain.
     pub(crate) fn holds(&mut self, chain: ChainKey, len: u64) {
-        let theirs = self.theirs.entry(chain).or_default();
-        *theirs = (*theirs).max(len);
         let sent = self.sent.entry(chain).or_default();
         *sent = (*sent).max(len);
     }
