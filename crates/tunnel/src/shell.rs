@@ -1,5 +1,9 @@
 //! The loop: commands and what happened go in one after the other, events come out.
 
+mod dialling;
+mod links;
+mod newcomers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -10,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use iroh::{Endpoint, Watcher, endpoint::Connection};
+use iroh::{Endpoint, Watcher};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{AbortHandle, JoinSet},
@@ -18,21 +22,17 @@ use tokio::{
 };
 use wire::DeviceId;
 
-mod dialling;
-mod links;
-mod newcomers;
-
+use self::{dialling::Dialled, newcomers::Decided};
 use crate::{
-    BindError, CloseReason, Command, Config, DownReason, Event, EventSink, Knock, LanConfig, LinkId,
-    RefuseReason, Snapshot, Timing, UnreachableStatus,
-    accept::{self, Caller, Heard, Porter, Waiting},
+    BindError, Command, Config, DownReason, Event, EventSink, LanConfig, LinkId, RefuseReason, Snapshot,
+    Timing, UnreachableStatus,
+    accept::{self, Heard, Porter},
     contact::Contact,
-    dial, endpoint,
-    greet::{GreetError, Greeting, Identity},
-    hello::Role,
-    knock::{self, Knocking, Newcomer},
+    endpoint,
+    greet::Identity,
+    knock::Knocking,
     lan,
-    link::{self, Ended, Greeted, Link},
+    link::{Ended, Link},
     transport::code,
 };
 
@@ -92,7 +92,8 @@ struct Inbox {
     found: mpsc::Receiver<lan::Finding>,
 }
 
-impl Shell {    fn new(config: Config, endpoint: Endpoint, sink: Arc<dyn EventSink>) -> (Self, Inbox) {
+impl Shell {
+    fn new(config: Config, endpoint: Endpoint, sink: Arc<dyn EventSink>) -> (Self, Inbox) {
         let (heard, heard_inbox) = mpsc::unbounded_channel();
         let (dialled, dialled_inbox) = mpsc::unbounded_channel();
         let (knocking, knocking_inbox) = mpsc::unbounded_channel();

@@ -112,7 +112,7 @@ fn a_newcomer_tries_all_hints_until_one_lets_him_in() {
 
 #[test]
 fn a_newcomer_comes_in_when_a_member_wakes_up_later() {
-    let timing = Timing { hello: Duration::from_millis(200), ..Timing::default() };
+    let timing = Timing { hello: Duration::from_secs(1), ..Timing::default() };
     let ben = Device::with(Config { timing, ..config(2) }).unwrap();
     let reserved = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = reserved.local_addr().unwrap();
@@ -125,16 +125,19 @@ fn a_newcomer_comes_in_when_a_member_wakes_up_later() {
 }
 
 #[test]
-fn a_newcomer_does_not_wait_for_ever() {
-    let timing = Timing { knock: Duration::from_millis(300), ..Timing::default() };
+fn a_newcomer_on_whom_nobody_decides_comes_again() {
+    let timing = Timing { knock: Duration::from_secs(1), ..Timing::default() };
     let ann = Device::with(Config { timing, ..config(1) }).unwrap();
     let ben = Device::new(2);
     knock_at(&ben, &[&ann]);
     let (link, ..) = until_knocked(&ann);
-    assert_eq!(until_refused(&ben), RefuseReason::Unknown);
+    ben.until_unreachable(ann.id);
+    let (again, ..) = until_knocked(&ann);
     // A late answer finds nobody.
     ann.send(Command::Welcome { link });
     assert!(ann.so_far().is_empty());
+    ann.send(Command::Welcome { link: again });
+    ben.until_up(ann.id);
 }
 
 #[test]
