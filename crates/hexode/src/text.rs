@@ -21,6 +21,12 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(|part| line(part.strip_suffix('\r').unwrap_or(part))).collect()
 }
 
+/// Says how many there are of something.
+pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Writes a value as JSON on one line, with every character escaped that a terminal could obey.
 pub(crate) fn json(value: &impl Serialize) -> String {
     let written = serde_json::to_string(value).expect("the API's types have only text keys");

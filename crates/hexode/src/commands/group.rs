@@ -19,7 +19,11 @@ impl Args {
         let group = NewGroup { name: self.name, members: self.members };
         let group = session.client.found_group(circle.id, &group).await?;
         session.answer(&group, || {
-            format!("The group “{}” has {} members.\n", text::line(&group.title), group.participants.len())
+            format!(
+                "The group “{}” has {}.\n",
+                text::line(&group.title),
+                text::count(group.participants.len(), "member")
+            )
         })
     }
 }

@@ -96,12 +96,13 @@ impl Args {
                 format!("one person as {}", role_name(invitation.role))
             };
             format!(
-                "This lets {whom} into “{}”, once, until {}:\n\n{}\n\n{}Use it there with `hexode join`; withdraw it \
+                "This lets {whom} into “{}”, once, until {}:\n\n{}\n\n{}Use it there with `hexode join{}`; withdraw it \
                  with `hexode invite revoke {}`.\n",
                 session::name(circle),
                 time::minute(invitation.expires_ms),
                 text::line(link),
                 qr::draw(link).map(|code| code + "\n").unwrap_or_default(),
+                if invitation.own_device { " --own-device" } else { "" },
                 invitation.id.short(),
             )
         })

@@ -23,9 +23,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "link")]
     file: Option<PathBuf>,
 
-    /// Your name in the circle; not needed when the invitation adds a device of yours
-    #[arg(long = "as", value_name = "NAME")]
+    /// Your name in the circle
+    #[arg(long = "as", value_name = "NAME", required_unless_present = "own_device")]
     member: Option<String>,
+
+    /// The invitation adds a device to those you have in the circle, where you have a name already
+    #[arg(long, conflicts_with = "member")]
+    own_device: bool,
 
     /// This device's name in it
     #[arg(long, value_name = "NAME", default_value = "device")]
@@ -41,14 +45,11 @@ impl Args {
         let mut events = session.client.events().await?;
         let join = Join {
             invitation: self.invitation()?,
-            member: self.member.clone().unwrap_or_default(),
+            // Of an own device the circle takes the member's name; but there must be one to take no notice of.
+            member: self.member.unwrap_or_else(|| self.device.clone()),
             device: self.device,
         };
-        let nameless = self.member.is_none();
-        let mut circle = session.client.join(&join).await.map_err(|error| {
-            let failure = Failure::from(error);
-            if nameless { failure.hint("say who you are with --as NAME") } else { failure }
-        })?;
+        let mut circle = session.client.join(&join).await?;
         if self.no_wait {
             return tell(&session, &circle);
         }
@@ -102,9 +103,9 @@ fn tell(session: &Session, circle: &Circle) -> Result<(), Failure> {
                 "The node looks for a member who lets you in; see `hexode circles`.\n".into()
             }
             _ => format!(
-                "You are in: “{}”, {} members. Compare safety words with `hexode verify`.\n",
+                "You are in: “{}”, {}. Compare safety words with `hexode verify`.\n",
                 session::name(circle),
-                circle.members
+                text::count(circle.members, "member")
             ),
         }),
         CircleState::Refused | CircleState::Removed => {

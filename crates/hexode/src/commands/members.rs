@@ -33,9 +33,9 @@ impl Args {
         let member = resolve::member(members, &member)?;
         let name = text::line(&member.name);
         let question = format!(
-            "Remove {name} ({}) with {} device(s)? This cannot be undone.",
+            "Remove {name} ({}) with {}? This cannot be undone.",
             member.id,
-            member.devices.len()
+            text::count(member.devices.len(), "device")
         );
         if !yes && !session.confirm(&question)? {
             return session.answer(&false, || "Nothing was done.\n".into());
@@ -49,10 +49,10 @@ fn table(members: &[Member]) -> String {
     let mut table = Table::new(&["ID", "NAME", "ROLE", "DEVICES"]);
     for member in members {
         let devices = member.devices.iter().map(|device| {
-            let verified = match (&device.verified, member.me) {
-                (Some(_), _) => ": verified",
-                (None, false) => ": not verified",
-                (None, true) => "",
+            let verified = match &device.verified {
+                _ if device.this => "",
+                Some(_) => ": verified",
+                None => ": not verified",
             };
             text::line(&device.name) + verified
         });

@@ -73,10 +73,10 @@ fn show_circle(circle: &Circle) -> String {
     let mut shown = format!("\n{} ({}): {}", session::name(circle), circle.id.short(), state(circle));
     if circle.member_name.is_some() {
         shown.push_str(&format!(
-            "; you are {}\n  {} members, {} devices, {} connected, {} unread, roster {}",
+            "; you are {}\n  {}, {}, {} connected, {} unread, roster {}",
             you(circle),
-            circle.members,
-            circle.devices,
+            text::count(circle.members, "member"),
+            text::count(circle.devices, "device"),
             circle.connected,
             circle.unread,
             text::line(&circle.roster_digest.chars().take(8).collect::<String>()),
@@ -131,7 +131,7 @@ fn reason(name: &str, tunnel: &Tunnel) -> String {
     let addresses: Vec<_> = tunnel.addresses.iter().map(ToString::to_string).collect();
     let mut said = match tunnel.state {
         TunnelState::NoAddress => format!("  {name}: no address is known"),
-        _ => format!("  {name}: {} attempts at {}", tunnel.attempts, addresses.join(", ")),
+        _ => format!("  {name}: {} at {}", text::count(tunnel.attempts, "attempt"), addresses.join(", ")),
     };
     if let Some(error) = &tunnel.last_error {
         said.push_str(&format!("; {}", text::line(error)));

@@ -181,6 +181,119 @@ fn two_people_found_invite_join_verify_talk_and_part() {
 }
 
 #[test]
+fn a_person_adds_a_device_loses_it_and_removes_it() {
+    let (laptop, tablet) = (Device::new(), Device::new());
+    let _laptop_node = laptop.up();
+    laptop.ok(&["found", "Friends", "--as", "Ann", "--device", "laptop"]);
+    laptop.ok(&["send", "everyone", "from", "before"]);
+
+    // The second node starts locked and without a vault; `unlock` makes one.
+    let _tablet_node = tablet.up_with(&["--locked"]);
+    assert_says!(tablet.run(&["circles"]), @r#"
+    exit 6
+    --- err
+    Error: the node is locked
+    Hint: run "hexode unlock"
+    "#);
+    assert_says!(tablet.run(&["unlock", "--passphrase-file", "passphrase"]), @"exit 0");
+
+    let invitation = |arguments: &[&str]| laptop.json(arguments)["link"].as_str().unwrap().to_owned();
+    let to_others = invitation(&["invite"]);
+    assert_says!(tablet.run(&["join", &to_others]), @r"
+    exit 2
+    --- err
+    Error: the following required arguments were not provided:
+          --as <NAME>
+    Hint: Usage: hexode join --home <DIR> --as <NAME> <LINK>
+    ");
+    let to_own = invitation(&["invite", "--own-device"]);
+    assert_says!(tablet.run(&["join", &to_own, "--own-device", "--device", "tablet"]), @r"
+    exit 0
+    --- out
+    You are in: “Friends”, 1 member. Compare safety words with `hexode verify`.
+    --- err
+    Looking for a member who is online and lets you in; Ctrl-C leaves that to the node.
+    ");
+    assert_says!(laptop.run(&["members"]), @r"
+    exit 0
+    --- out
+    ID        NAME       ROLE     DEVICES
+    [ID]      Ann (you)  founder  laptop, tablet: not verified
+    ");
+    assert_says!(laptop.run(&["invite", "list"]), @r"
+    exit 0
+    --- out
+    ID        STATE  FOR         UNTIL             BY
+    [ID]      open   member      [TIME]  Ann
+    [ID]      used   own device  [TIME]  Ann
+    ");
+    assert_says!(tablet.run(&["invite", "--role", "admin"]), @r"
+    exit 0
+    --- out
+    This lets one person as admin into “Friends”, once, until [TIME]:
+
+    [LINK]
+
+    Use it there with `hexode join`; withdraw it with `hexode invite revoke [ID]`.
+    ");
+
+    // What was said before the device came belongs to the member, and so to it.
+    let heard = tablet.wait_json(&["read"], |page| page["messages"][0]["text"].as_str().map(str::to_owned));
+    assert_eq!(heard, "from before");
+
+    assert_says!(laptop.run(&["devices", "remove", "Ann/phone", "--yes"]), @r"
+    exit 3
+    --- err
+    Error: no device is called “Ann/phone”
+    Hint: `hexode devices` lists them
+    ");
+    assert_says!(laptop.run(&["devices", "remove", "ann/TABLET", "--yes"]), @r"
+    exit 0
+    --- out
+    Ann/tablet is removed.
+    ");
+    assert_says!(laptop.run(&["devices"]), @r"
+    exit 0
+    --- out
+    ID        DEVICE             ROLE     SINCE             VERIFIED  CONNECTED
+    [ID]      Ann/laptop (this)  founder  [TIME]
+    ");
+}
+
+#[test]
+fn an_invitation_that_was_withdrawn_or_used_lets_nobody_in() {
+    let (ann, ben, eve) = (Device::new(), Device::new(), Device::new());
+    let (_ann_node, _ben_node, _eve_node) = (ann.up(), ben.up(), eve.up());
+    ann.ok(&["found", "Friends", "--as", "Ann"]);
+
+    let withdrawn = ann.json(&["invite"]);
+    assert_says!(ann.run(&["invite", "revoke", withdrawn["id"].as_str().unwrap()]), @r"
+    exit 0
+    --- out
+    Invitation [ID] is withdrawn.
+    ");
+    assert_says!(ann.run(&["invite", "revoke", "aaaaaaaa"]), @r"
+    exit 3
+    --- err
+    Error: no invitation is called “aaaaaaaa”
+    Hint: `hexode invite list` lists them
+    ");
+    assert_says!(eve.run(&["join", withdrawn["link"].as_str().unwrap(), "--as", "Eve"]), @r"
+    exit 8
+    --- err
+    Looking for a member who is online and lets you in; Ctrl-C leaves that to the node.
+    Error: the invitation was refused: the invitation was withdrawn
+    Hint: ask for a new one
+    ");
+
+    let used = ann.json(&["invite"])["link"].as_str().unwrap().to_owned();
+    ben.ok(&["join", &used, "--as", "Ben"]);
+    let refused = eve.run(&["join", &used, "--as", "Eve"]);
+    assert!(refused.starts_with("exit 8\n") || refused.starts_with("exit 4\n"), "{refused}");
+    assert_eq!(ann.json(&["members"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_wrong_invitation_is_refused_in_words() {
     let device = Device::new();
     let _node = device.up();
@@ -190,7 +303,7 @@ fn a_wrong_invitation_is_refused_in_words() {
     Error: invitation is incomplete: its end is missing
     Hint: ask for a new invitation, or copy the whole link again
     ");
-    assert_says!(device.run_with(&["join", "-"], b"\n"), @r#"
+    assert_says!(device.run_with(&["join", "-", "--as", "Ben"], b"\n"), @r#"
     exit 2
     --- err
     Error: not an invitation: it should begin with "hexode:"

@@ -302,7 +302,7 @@ fn tunnel_line(tunnel: &node::api::Tunnel) -> String {
         (None, TunnelState::NoAddress) => "not connected: no address is known".into(),
         (None, _) => {
             let why = tunnel.last_error.as_deref().map(|error| format!(": {}", text::line(error)));
-            format!("not connected, {} attempts{}", tunnel.attempts, why.unwrap_or_default())
+            format!("not connected, {}{}", text::count(tunnel.attempts, "attempt"), why.unwrap_or_default())
         }
     }
 }
