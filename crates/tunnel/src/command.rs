@@ -46,8 +46,8 @@ pub enum Command {
         /// The proof that we were invited.
         knock: Knock,
     },
-    /// Lets in the newcomer of an [`Event::Knocked`](crate::Event::Knocked); his link comes up if he is still
-    /// there, and if not he may knock again.
+    /// Lets in the newcomer of an [`Event::Knocked`](crate::Event::Knocked), who must be
+    /// [allowed](Self::Allow) by now; his link comes up if he is still there, and if not he may knock again.
     Welcome {
         /// The link he knocked on.
         link: LinkId,
