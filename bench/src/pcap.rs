@@ -9,8 +9,17 @@ use anyhow::{Context, Result, bail, ensure};
 pub(crate) struct Packet<'a> {
     pub(crate) from: SocketAddr,
     pub(crate) to: SocketAddr,
-    pub(crate) udp: bool,
+    pub(crate) kind: Kind,
     pub(crate) bytes: &'a [u8],
+}
+
+/// What carries a packet's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Udp,
+    /// What a system says of packets that did not arrive; has no ports.
+    Icmp,
+    Other,
 }
 
 /// Reads all packets; one that is not understood is an error, since nothing could be said of it.
@@ -60,21 +69,27 @@ fn packet(frame: &[u8]) -> Result<Packet<'_>> {
     };
     let (source, destination) = match protocol {
         TCP | UDP => ports(rest)?,
-        // ICMP and its like have none.
+        // The others have none.
         _ => (0, 0),
     };
     Ok(Packet {
         from: SocketAddr::new(from, source),
         to: SocketAddr::new(to, destination),
-        udp: protocol == UDP,
+        kind: match protocol {
+            UDP => Kind::Udp,
+            ICMP | ICMP_V6 => Kind::Icmp,
+            _ => Kind::Other,
+        },
         bytes: frame,
     })
 }
 
 const MAGIC: u32 = 0xa1b2_c3d4;
 const ETHERNET: u32 = 1;
+const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const ICMP_V6: u8 = 58;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -128,7 +143,7 @@ pub(crate) mod tests {
         let read = packets(&file).unwrap();
         assert_eq!(read.len(), 2);
         for (packet, (from, to, payload)) in read.iter().zip(sent) {
-            assert_eq!((packet.from, packet.to, packet.udp), (from, to, true));
+            assert_eq!((packet.from, packet.to, packet.kind), (from, to, Kind::Udp));
             assert!(packet.bytes.ends_with(payload));
         }
     }

@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use crate::{
     needles::Needles,
-    pcap, process,
+    pcap::{self, Kind},
+    process,
     verdict::{Row, Verdict},
 };
 
@@ -118,12 +119,22 @@ impl Findings {
             true => address.ip().is_loopback(),
             false => devices.contains(address),
         };
+        let is_machine = |address: &SocketAddr| match devices.is_empty() {
+            true => address.ip().is_loopback(),
+            false => devices.iter().any(|device| device.ip() == address.ip()),
+        };
         let (mut strangers, mut hits) = (BTreeMap::<String, u64>::new(), Vec::new());
         let needles = report.needles()?;
         for packet in &packets {
-            if !packet.udp || !is_device(&packet.from) || !is_device(&packet.to) {
-                let kind = if packet.udp { "UDP" } else { "not UDP" };
-                *strangers.entry(format!("{} → {} ({kind})", packet.from, packet.to)).or_default() += 1;
+            let between_devices = match packet.kind {
+                Kind::Udp => is_device(&packet.from) && is_device(&packet.to),
+                // A device that was killed is answered for by its system.
+                Kind::Icmp => is_machine(&packet.from) && is_machine(&packet.to),
+                Kind::Other => false,
+            };
+            if !between_devices {
+                let way = format!("{} → {} ({:?})", packet.from, packet.to, packet.kind);
+                *strangers.entry(way).or_default() += 1;
             }
             needles.find("a packet", packet.bytes, &mut hits);
         }

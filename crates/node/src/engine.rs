@@ -21,7 +21,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use crypto::Entropy;
 use tokio::sync::oneshot;
 use vault::{Passphrase, StoreError, Vault};
-use wire::{CircleId, Frame};
+use wire::CircleId;
 
 use crate::{
     api::{self, ApiError},
@@ -46,13 +46,6 @@ impl fmt::Debug for Input {
             Self::Tunnel(circle, event) => write!(f, "Tunnel({circle:?}, {event:?})"),
             Self::TunnelFailed(circle, _) => write!(f, "TunnelFailed({circle:?})"),
         }
-    }
-}
-
-impl Input {
-    /// Whether all that this changes in the vault is said again by another device if it is lost.
-    fn is_repeatable(&self) -> bool {
-        matches!(self, Self::Tunnel(_, tunnel::Event::Frame { bytes, .. }) if Frame::are_receipts(bytes))
     }
 }
 
@@ -173,9 +166,12 @@ impl Engine {
 
     /// Ends all tunnels, closes the vault and drops every key.
     pub fn lock(&mut self) -> Vec<Effect> {
-        let Some(open) = self.open.take() else {
+        let Some(mut open) = self.open.take() else {
             return Vec::new();
         };
+        if let Err(error) = open.keep_receipts() {
+            tracing::warn!(%error, "receipts were not stored; they are said again on the next link");
+        }
         let shut = |circle: &CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
         let mut effects: Vec<_> = open.circles.keys().map(shut).collect();
         effects.push(Effect::Publish(api::Event::Locked));
@@ -248,6 +244,13 @@ impl Engine {
 }
 
 impl Open {
+    /// Stores what is still to be stored before the vault is closed.
+    fn keep_receipts(&mut self) -> Result<(), StoreError> {
+        let mut tx = self.vault.begin()?;
+        self.circles.values_mut().try_for_each(|circle| circle.keep_receipts(&mut tx))?;
+        tx.commit()
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the parts of one turn, borrowed apart from each other")]
     fn turn(
         &mut self,
@@ -260,12 +263,7 @@ impl Open {
         time: Time,
         watched: bool,
     ) -> Result<(), StoreError> {
-        // Receipts alone need not wait for the disk: whoever sent them says them again on the next link.
-        let mut tx = if !inputs.is_empty() && inputs.iter().all(Input::is_repeatable) {
-            self.vault.begin_repeatable()?
-        } else {
-            self.vault.begin()?
-        };
+        let mut tx = self.vault.begin()?;
         let mut failed = None;
         for input in inputs {
             let ctx = Ctx { tx: &mut tx, effects, entropy, time, watched };

@@ -193,9 +193,10 @@ impl Run {
         });
     }
 
-    /// Carries out what a turn decided, in order; returns the tunnels that were told to shut down.
+    /// Carries out what a turn decided, in order, but what goes to other devices before what is shown here: they
+    /// are waiting farther away. Returns the tunnels that were told to shut down.
     fn carry_effects(&mut self, effects: Vec<Effect>) -> Vec<Tunnel> {
-        let mut ended = Vec::new();
+        let (mut ended, mut events) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Start(config) => self.start_tunnel(*config),
@@ -214,9 +215,12 @@ impl Run {
                         None => {}
                     }
                 }
-                // An error says only that nobody listens.
-                Effect::Publish(event) => drop(self.events.send(event)),
+                Effect::Publish(event) => events.push(event),
             }
+        }
+        for event in events {
+            // An error says only that nobody listens.
+            let _ = self.events.send(event);
         }
         ended
     }

@@ -2,7 +2,7 @@ use std::ops::Deref;
 
 use sqlcipher::rusqlite::{Connection, Result as SqlResult};
 
-use crate::{Durability, StoreError, Vault};
+use crate::{StoreError, Vault};
 
 /// All that one turn of the engine writes: stored together by [`commit`](Self::commit), or not at all.
 ///
@@ -17,25 +17,6 @@ pub struct Turn<'v> {
 impl Vault {
     /// Begins a turn.
     pub fn begin(&mut self) -> Result<Turn<'_>, StoreError> {
-        self.begin_waiting(true)
-    }
-
-    /// Begins a turn of what others say again when asked, such as receipts.
-    ///
-    /// Its commit is as whole as any and survives the end of the process, but it does not wait for the disk: a loss of
-    /// power may take it, together with all such turns since the last one that did wait, and nothing else.
-    pub fn begin_repeatable(&mut self) -> Result<Turn<'_>, StoreError> {
-        self.begin_waiting(false)
-    }
-
-    fn begin_waiting(&mut self, wait: bool) -> Result<Turn<'_>, StoreError> {
-        // Nobody waits for anything where durability is off.
-        if self.durability == Durability::Full && self.waits != wait {
-            // Not kept prepared: this takes effect while it is being prepared.
-            let level = if wait { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
-            self.read(|db| db.execute_batch(level))?;
-            self.waits = wait;
-        }
         self.read(|db| db.prepare_cached("BEGIN IMMEDIATE")?.execute([]))?;
         Ok(Turn { vault: self, committed: false })
     }

@@ -22,9 +22,6 @@ pub struct Vault {
     pub(crate) connection: Connection,
     /// The numbers of chains met of late, so that a batch looks each up once.
     pub(crate) chains: HashMap<(ConversationRow, DeviceId), i64>,
-    pub(crate) durability: Durability,
-    /// Whether the connection is set so that a commit waits for the disk.
-    pub(crate) waits: bool,
     blob_key: Zeroizing<[u8; 32]>,
     files: Files,
 }
@@ -79,7 +76,7 @@ impl Vault {
         files.write_header(&header.encode())?;
         files.finish_database()?;
         let connection = connect(&files.database(), &master, options.durability)?;
-        Ok(Self::new(connection, &master, files, options.durability))
+        Ok(Self::new(connection, &master, files))
     }
 
     /// Tells whether a folder holds a vault, opened or not.
@@ -97,7 +94,7 @@ impl Vault {
         let master = header.unwrap(passphrase)?;
         let mut connection = connect(&files.database(), &master, options.durability)?;
         match schema::migrate(&mut connection, schema::MIGRATIONS) {
-            Ok(Schema::Current) => Ok(Self::new(connection, &master, files, options.durability)),
+            Ok(Schema::Current) => Ok(Self::new(connection, &master, files)),
             // What counted as a vault had a schema: a file that was cut to nothing is no empty vault.
             Ok(Schema::Fresh) => Err(OpenError::Damaged { what: Part::Database }),
             Ok(Schema::Newer { found }) => {
@@ -107,10 +104,9 @@ impl Vault {
         }
     }
 
-    fn new(connection: Connection, master: &MasterKey, files: Files, durability: Durability) -> Self {
+    fn new(connection: Connection, master: &MasterKey, files: Files) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let blob_key = master.blobs();
-        Self { connection, chains: HashMap::new(), durability, waits: true, blob_key, files }
+        Self { connection, chains: HashMap::new(), blob_key: master.blobs(), files }
     }
 
     /// Wraps the master key under another passphrase; nothing else is written anew.

@@ -60,6 +60,9 @@ pub(crate) struct CircleState {
     /// Chains of others that moved and are offered to all who lack them when the time comes.
     pub(crate) lazy: BTreeSet<ChainKey>,
     pub(crate) lazy_at: Option<Duration>,
+    /// Receipts of other devices that are not stored yet.
+    pub(crate) heard: BTreeSet<(ConversationId, DeviceId, DeviceId)>,
+    pub(crate) heard_at: Option<Duration>,
     /// When the tunnel that did not start is tried again.
     pub(crate) restart_at: Option<Duration>,
 }
@@ -94,6 +97,8 @@ impl CircleState {
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
             lazy_at: None,
+            heard: BTreeSet::new(),
+            heard_at: None,
             restart_at: None,
         }
     }
@@ -265,7 +270,7 @@ impl CircleState {
 
     /// Returns when this circle wants a turn although nothing comes in.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.lazy_at.into_iter().chain(self.restart_at).min()
+        self.lazy_at.into_iter().chain(self.heard_at).chain(self.restart_at).min()
     }
 
     /// Takes note that the tunnel did not start; it is tried again.

@@ -28,6 +28,9 @@ impl CircleState {
         if self.lazy_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.offer_lazily();
         }
+        if self.heard_at.is_some_and(|at| at <= ctx.time.since_start) {
+            self.keep_receipts(ctx.tx)?;
+        }
         let devices: Vec<_> = self.links.keys().copied().collect();
         devices.iter().for_each(|device| self.answer_charter(ctx, *device));
         if self.standing == Standing::Member {

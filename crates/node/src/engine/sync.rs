@@ -484,7 +484,10 @@ impl CircleState {
         Ok(())
     }
 
-    /// Keeps what a device says it has stored and read, if it is more than before.
+    /// Takes note of what a device says it has stored and read, if it is more than before.
+    ///
+    /// It is what another device has stored, and says again on every link: so it is shown at once and stored a
+    /// little later, with others. A crash in between forgets it until the next link.
     fn note_receipt(
         &mut self,
         ctx: &mut Ctx<'_, '_>,
@@ -493,7 +496,7 @@ impl CircleState {
         stored: u64,
         read: u64,
     ) -> Result<(), StoreError> {
-        let row = self.conversation_row(ctx, conversation)?;
+        self.conversation_row(ctx, conversation)?;
         let chains = self.receipts.entry((conversation, device)).or_default();
         let known = chains.entry(author).or_default();
         let new = (known.0.max(stored), known.1.max(read));
@@ -501,7 +504,8 @@ impl CircleState {
             return Ok(());
         }
         *known = new;
-        ctx.tx.set_receipt(row, &ReceiptRecord { device, author, stored: new.0, read: new.1 })?;
+        self.heard.insert((conversation, device, author));
+        self.heard_at = self.heard_at.or(Some(ctx.time.since_start + KEEP));
         ctx.publish(|| api::Event::Receipt {
             circle: self.id,
             conversation,
@@ -510,6 +514,19 @@ impl CircleState {
             stored: new.0,
             read: new.1,
         });
+        Ok(())
+    }
+
+    /// Stores the receipts that were heard since the last time.
+    pub(crate) fn keep_receipts(&mut self, tx: &mut vault::Turn<'_>) -> Result<(), StoreError> {
+        self.heard_at = None;
+        for (conversation, device, author) in std::mem::take(&mut self.heard) {
+            let chains = self.receipts.get(&(conversation, device));
+            let told = chains.and_then(|chains| chains.get(&author)).copied();
+            if let (Some(row), Some((stored, read))) = (self.conversations.get(&conversation), told) {
+                tx.set_receipt(*row, &ReceiptRecord { device, author, stored, read })?;
+            }
+        }
         Ok(())
     }
 
@@ -705,3 +722,5 @@ const FRONTIER_BYTES: usize = 256 << 10;
 const CHARTER_PART: usize = 2 << 20;
 /// How long after hearsay about a device's addresses the next is heard.
 const HEARSAY: Duration = Duration::from_secs(10);
+/// How long a receipt is shown at most before it is stored.
+const KEEP: Duration = Duration::from_millis(250);

@@ -19,38 +19,6 @@ fn settings_are_kept_replaced_and_forgotten() {
 }
 
 #[test]
-fn what_others_say_again_is_kept_without_waiting_and_the_next_turn_waits_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let options = Options { durability: Durability::Full, ..OPTIONS };
-    let mut vault = Vault::create(dir.path(), &passphrase(), options).unwrap();
-    let level = |vault: &Vault| -> i64 {
-        vault.connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap()
-    };
-    let (normal, full) = (1, 2);
-    let mut turn = vault.begin_repeatable().unwrap();
-    turn.set_setting("said", b"by another").unwrap();
-    assert_eq!(level(&turn), normal);
-    turn.commit().unwrap();
-    drop(vault.begin_repeatable().unwrap());
-    let mut turn = vault.begin().unwrap();
-    turn.set_setting("said", b"here").unwrap();
-    assert_eq!(level(&turn), full, "a turn that must last waits for the disk");
-    turn.commit().unwrap();
-    let mut turn = vault.begin_repeatable().unwrap();
-    turn.set_setting("said", b"by another again").unwrap();
-    turn.commit().unwrap();
-    drop(vault);
-    let vault = Vault::open(dir.path(), &passphrase(), options).unwrap();
-    assert_eq!(vault.setting("said").unwrap().unwrap(), b"by another again");
-    assert_eq!(level(&vault), full);
-
-    let (_dir, mut vault) = create();
-    drop(vault.begin_repeatable().unwrap());
-    drop(vault.begin().unwrap());
-    assert_eq!(level(&vault), 0, "where durability is off nothing turns it on");
-}
-
-#[test]
 fn a_circle_goes_from_awaiting_to_member_and_forgets_its_invitation() {
     let (_dir, mut vault) = create();
     let new = NewCircle {
