@@ -57,8 +57,10 @@ pub(crate) struct CircleState {
     pub(crate) written: Vec<Entry>,
     /// Runs that were stored in this turn.
     pub(crate) fresh: Vec<SignedRun>,
-    /// Chains of others that moved and are offered to all who lack them when the time comes.
+    /// Chains of others that moved: when the time comes all links are told how far they are stored here.
     pub(crate) lazy: BTreeSet<ChainKey>,
+    /// Chains that were told of last time: when the time comes they are offered to all who seem to lack them.
+    pub(crate) offers: BTreeSet<ChainKey>,
     pub(crate) lazy_at: Option<Duration>,
     /// Receipts of other devices that are not stored yet.
     pub(crate) heard: BTreeSet<(ConversationId, DeviceId, DeviceId)>,
@@ -96,6 +98,7 @@ impl CircleState {
             written: Vec::new(),
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
+            offers: BTreeSet::new(),
             lazy_at: None,
             heard: BTreeSet::new(),
             heard_at: None,

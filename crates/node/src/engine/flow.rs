@@ -26,7 +26,7 @@ impl CircleState {
             self.fresh.push(run);
         }
         if self.lazy_at.is_some_and(|at| at <= ctx.time.since_start) {
-            self.offer_lazily();
+            self.offer_lazily(ctx);
         }
         if self.heard_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.keep_receipts(ctx.tx)?;
@@ -126,19 +126,21 @@ impl CircleState {
         }
     }
 
-    /// Offers what came from others to every link that has not shown to have it, and tells every link how far
-    /// this device has come: whoever is not connected to the author gets his entries this way.
-    fn offer_lazily(&mut self) {
-        self.lazy_at = None;
+    /// Tells every link how far this device has come, and offers what came from others a while later, to those who
+    /// have not said by then that they hold it: whoever is not connected to the author gets his entries this way,
+    /// and whoever is gets them once.
+    fn offer_lazily(&mut self, ctx: &Ctx<'_, '_>) {
         let devices: Vec<_> = self.links.keys().copied().collect();
-        for (conversation, author) in std::mem::take(&mut self.lazy) {
-            for device in &devices {
-                self.owe(*device, conversation);
-                if let Some(link) = self.links.get_mut(device) {
-                    link.unreported.insert((conversation, author));
-                }
+        for (conversation, _) in std::mem::take(&mut self.offers) {
+            devices.iter().for_each(|device| self.owe(*device, conversation));
+        }
+        self.offers = std::mem::take(&mut self.lazy);
+        for chain in &self.offers {
+            for link in self.links.values_mut() {
+                link.unreported.insert(*chain);
             }
         }
+        self.lazy_at = (!self.offers.is_empty()).then(|| ctx.time.since_start + LAZY);
     }
 
     /// Tells a device from where on it is to send the conversations in which something is missing, once a turn
