@@ -16,13 +16,14 @@ use iroh::{
 use tokio::{
     sync::{Semaphore, mpsc},
     task::AbortHandle,
+    time::sleep,
 };
 use wire::{DeviceId, limits};
 
 use crate::{
     ChannelClass, DownReason, Event, EventSink, LinkId, LinkStatus, Received,
     framing::{self, FrameError, Frames},
-    transport::code,
+    transport::{HEARD, code},
 };
 
 /// A link between its `Up` and its `Down`.
@@ -137,6 +138,27 @@ impl Link {
         sink.deliver(Event::Down { device: self.device, link: self.id, reason });
     }
 
+    /// Finds out whether the link survived a change of the network: ends it once nothing is heard for longer than a
+    /// living link is silent. Several times, since iroh tries other paths for some seconds.
+    pub(crate) fn prove(
+        &self,
+        ended: mpsc::UnboundedSender<Ended>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let heard = |connection: &Connection| connection.stats().udp_rx.datagrams;
+        let (device, link, connection) = (self.device, self.id, self.connection.clone());
+        async move {
+            for _ in 0..PROOFS {
+                let before = heard(&connection);
+                sleep(HEARD).await;
+                if heard(&connection) == before {
+                    // The shell may be gone; then so is the link.
+                    let _ = ended.send(Ended { device, link, reason: DownReason::Lost });
+                    return;
+                }
+            }
+        }
+    }
+
     /// How many bytes wait to be sent.
     pub(crate) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
@@ -247,6 +269,8 @@ pub(crate) fn remote(connection: &Connection) -> SocketAddr {
 const CREDIT: usize = 8 << 20;
 /// How many bytes may wait to be sent on one link.
 const OUTBOX: usize = 32 << 20;
+/// How often a link proves that it survived.
+const PROOFS: usize = 3;
 /// What a frame costs beyond its bytes, so that many tiny ones are bounded too.
 const OVERHEAD: usize = 64;
 /// How many frames are taken from the queue at once.

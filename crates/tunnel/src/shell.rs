@@ -252,6 +252,7 @@ impl Shell {
             self.addresses.clone_from(&addresses);
             self.setting.send_modify(|setting| setting.addresses.clone_from(&addresses));
             self.sink.deliver(Event::Bound { addresses });
+            self.prove_links();
         }
     }
 

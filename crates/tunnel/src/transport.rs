@@ -53,6 +53,8 @@ pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Op
     }
 }
 
+/// Within what time a living link has heard something, however idle it is.
+pub(crate) const HEARD: Duration = Duration::from_secs(6);
 /// How much may be under way on one link, each way: 20 MB/s at a round trip of 50 ms.
 ///
 /// noq 1.4 keeps unread data packet by packet and closes the connection at some two thousand packets, calling them

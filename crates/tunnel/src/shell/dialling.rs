@@ -38,6 +38,7 @@ impl Shell {
         for (_, contact) in self.contacts.iter_mut().filter(|(device, _)| !self.links.contains_key(*device)) {
             contact.hurry(now);
         }
+        self.prove_links();
         // The interfaces may be others although the addresses are the same.
         self.setting.send_modify(|_| {});
         let endpoint = self.endpoint.clone();

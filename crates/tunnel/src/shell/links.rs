@@ -87,6 +87,14 @@ impl Shell {
         new.initiated == old.initiated || dialler(new.initiated) < dialler(old.initiated)
     }
 
+    /// Lets every link prove that it survived a change of the network. iroh moves most of them in no time; one that
+    /// it did not move would else be mourned only after a long silence.
+    pub(super) fn prove_links(&mut self) {
+        for link in self.links.values() {
+            self.tasks.spawn(link.prove(self.outlets.ended.clone()));
+        }
+    }
+
     pub(super) fn handle_ended(&mut self, ended: &Ended) {
         if self.links.get(&ended.device).is_some_and(|link| link.id == ended.link) {
             let code = if ended.reason == DownReason::Garbage { code::GARBAGE } else { code::BYE };
