@@ -13,6 +13,9 @@ struct Needle {
     finder: Finder<'static>,
 }
 
+/// How often each needle was found, by what it is and in which form.
+pub(crate) type Counts = BTreeMap<(String, &'static str), usize>;
+
 /// What was found where.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Hit {
@@ -93,11 +96,11 @@ impl Needles {
 
     /// Looks in all memory of a process that may be written, as a core dump would hold it; returns how many bytes
     /// that was and how often each needle occurs.
-    pub(crate) fn find_in_memory(&self, pid: u32) -> Result<(u64, BTreeMap<(String, &'static str), usize>)> {
+    pub(crate) fn find_in_memory(&self, pid: u32) -> Result<(u64, Counts)> {
         use std::io::{Seek, SeekFrom};
         let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
         let mut memory = fs::File::open(format!("/proc/{pid}/mem"))?;
-        let (mut looked_at, mut found) = (0, BTreeMap::new());
+        let (mut looked_at, mut found) = (0, Counts::new());
         for line in maps.lines() {
             let mut words = line.split_whitespace();
             let (Some(range), Some(rights)) = (words.next(), words.next()) else { continue };
