@@ -6,7 +6,9 @@
 //!
 //! # The invariant
 //! Nothing is sent, acknowledged or shown that is not stored: an engine's turn commits first, and only then
-//! are its frames sent, its requests answered and its events published.
+//! are its frames sent, its requests answered and its events published. Of receipts one thing is weaker: that a message
+//! is stored on another device is shown when that device says so, and kept here up to 250 ms later; a crash between
+//! forgets it until the next link, when it is said again.
 //!
 //! # Specification
 //! `docs/spec/06-delivery.md`, `docs/spec/07-api.md` · threats: `docs/threat-model.md`

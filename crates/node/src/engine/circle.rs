@@ -278,7 +278,8 @@ impl CircleState {
 
     /// Takes note that the tunnel did not start; it is tried again.
     pub(crate) fn tunnel_failed(&mut self, ctx: &mut Ctx<'_, '_>, why: String) {
-        tracing::warn!(why, "a tunnel did not start");
+        tracing::warn!("a tunnel did not start; it is tried again");
+        tracing::debug!(why, "why a tunnel did not start");
         self.trouble = Some(why);
         self.restart_at = Some(ctx.time.since_start + RESTART);
         ctx.publish(|| api::Event::Roster { circle: self.id });

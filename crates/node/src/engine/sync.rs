@@ -397,7 +397,8 @@ impl CircleState {
                 let row = self.conversation_row(ctx, conversation)?;
                 let proof = wire::encode(&fork.other.to_wire());
                 ctx.tx.add_fork(row, &fork.author, fork.seq, fork.held.as_bytes(), &proof)?;
-                tracing::warn!(author = ?fork.author, "a chain was forked");
+                tracing::warn!("a chain was forked");
+                tracing::debug!(author = ?fork.author, "whose chain was forked");
                 ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
                 self.prove_fork(device, chain, fork.seq);
             }
@@ -656,7 +657,8 @@ impl CircleState {
 
     /// Closes the link to a device that broke the rules; what it sent after that is not looked at.
     pub(crate) fn misbehaved(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, how: &'static str) {
-        tracing::warn!(?device, how, "a link is closed");
+        tracing::warn!(how, "a link is closed");
+        tracing::debug!(?device, "whose link is closed");
         if self.links.remove(&device).is_some() {
             ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
         }
