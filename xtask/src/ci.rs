@@ -1,3 +1,4 @@
+mod altered;
 mod binary;
 mod habits;
 mod tools;
@@ -39,6 +40,12 @@ const STEPS: &[Step] = &[
         what: "file sizes, arrows between rooms, purity, forbidden words",
         remedy: "CONTRIBUTING.md says what each habit is for",
         run: habits::run,
+    },
+    Step {
+        name: "altered",
+        what: "others' code in third_party is what they published and the patch beside it",
+        remedy: "third_party/README.md says how to change the patch",
+        run: altered::run,
     },
     Step {
         name: "deny",

@@ -59,7 +59,7 @@ impl Default for Timing {
         Self {
             hello: Duration::from_secs(5),
             knock: Duration::from_secs(15),
-            silence: Duration::from_secs(30),
+            silence: Duration::from_secs(60),
             retry_first: Duration::from_millis(250),
             retry_last: Duration::from_secs(60),
             retry_rest: Duration::from_secs(900),

@@ -14,11 +14,11 @@ pub(crate) enum Side {
 
 /// Returns the settings of one end of a link.
 pub(crate) fn config(side: Side, silence: Duration) -> QuicTransportConfig {
-    // iroh allows no pause above five seconds here. The dialler's is shorter, so that he alone asks and the
-    // listener only answers: two packets a time instead of four.
+    // The dialler's is shorter, so that he alone asks and the listener only answers: two packets a time instead
+    // of four. Either is short enough for a NAT that forgets a silent mapping after thirty seconds.
     let keep_alive = match side {
-        Side::Dialler => Duration::from_millis(4_700),
-        Side::Listener => Duration::from_secs(5),
+        Side::Dialler => Duration::from_secs(24),
+        Side::Listener => Duration::from_secs(25),
     };
     let silence = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
     let mut mtu = MtuDiscoveryConfig::default();
@@ -31,7 +31,7 @@ pub(crate) fn config(side: Side, silence: Duration) -> QuicTransportConfig {
         .receive_window(VarInt::from_u32(WINDOW))
         .send_window(2 * u64::from(WINDOW))
         .max_idle_timeout(Some(VarInt::from_u32(silence).into()))
-        .default_path_max_idle_timeout(Duration::from_secs(15))
+        .default_path_max_idle_timeout(PATH_SILENCE)
         .default_path_keep_alive_interval(keep_alive)
         // The path's own keep-alive does; the connection's would come on top.
         .keep_alive_interval(DAY)
@@ -54,7 +54,9 @@ pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Op
 }
 
 /// Within what time a living link has heard something, however idle it is.
-pub(crate) const HEARD: Duration = Duration::from_secs(6);
+pub(crate) const HEARD: Duration = Duration::from_secs(26);
+/// After how long without a packet a path counts as gone: two keep-alives lost, and some.
+const PATH_SILENCE: Duration = Duration::from_secs(60);
 /// How much may be under way on one link, each way: 20 MB/s at a round trip of 50 ms.
 ///
 /// noq 1.4 keeps unread data packet by packet and closes the connection at some two thousand packets, calling them
