@@ -20,6 +20,7 @@ const BARS: &[Bar] = &[
     strangers::BAR,
     mutations::BAR,
     measured::CAPTURE,
+    measured::ROAMING,
     fold::BAR,
 ];
 

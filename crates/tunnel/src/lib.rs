@@ -37,6 +37,7 @@ mod hello;
 mod knock;
 pub mod lan;
 mod link;
+mod pulse;
 mod shell;
 mod status;
 mod tls;

@@ -1,12 +1,12 @@
-//! A link that is up: one task that reads its frames, one that writes them.
+//! A link that is up: one task that reads its frames, one that writes them, one that feels its pulse.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use iroh::{
@@ -14,7 +14,7 @@ use iroh::{
     endpoint::{Connection, ConnectionError, SendStream, VarInt},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     task::AbortHandle,
     time::sleep,
 };
@@ -23,7 +23,8 @@ use wire::{DeviceId, limits};
 use crate::{
     ChannelClass, DownReason, Event, EventSink, LinkId, LinkStatus, Received,
     framing::{self, FrameError, Frames},
-    transport::{HEARD, code},
+    pulse::{Beat, Pulse},
+    transport::code,
 };
 
 /// A link between its `Up` and its `Down`.
@@ -39,6 +40,9 @@ pub(crate) struct Link {
     key_exchange: &'static str,
     outbox: mpsc::UnboundedSender<Vec<u8>>,
     queued: Arc<AtomicUsize>,
+    activity: Arc<Activity>,
+    /// Whether the other side answers no more, so that another way is looked for.
+    pub(crate) doubted: bool,
     /// Held while an event of this link is delivered, so that none follows its `Down`.
     open: Arc<Mutex<bool>>,
     tasks: Vec<AbortHandle>,
@@ -57,11 +61,39 @@ pub(crate) struct Greeted {
     pub(crate) frames: Frames,
 }
 
-/// Tells the shell that a link's connection or stream is gone.
-pub(crate) struct Ended {
+/// Tells the shell how a link fares.
+pub(crate) struct News {
     pub(crate) device: DeviceId,
     pub(crate) link: LinkId,
-    pub(crate) reason: DownReason,
+    pub(crate) turn: Turn,
+}
+
+/// What became of a link.
+pub(crate) enum Turn {
+    /// The other side does not answer.
+    Doubted,
+    /// The other side answers again.
+    Trusted,
+    /// The connection or stream is gone.
+    Ended(DownReason),
+}
+
+/// What happens on a link, for whoever feels its pulse.
+#[derive(Debug, Default)]
+struct Activity {
+    said: AtomicBool,
+    frames: AtomicBool,
+    changed: AtomicBool,
+    wake: Notify,
+}
+
+impl Activity {
+    fn note(&self, what: &AtomicBool) {
+        // Noted many times a round trip: the one who looks is woken by the first only.
+        if !what.swap(true, Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
+    }
 }
 
 impl Link {
@@ -70,7 +102,7 @@ impl Link {
         greeted: Greeted,
         first: Option<Vec<u8>>,
         sink: &Arc<dyn EventSink>,
-        ended: &mpsc::UnboundedSender<Ended>,
+        news: &mpsc::UnboundedSender<News>,
     ) -> Self {
         let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
             greeted;
@@ -80,21 +112,36 @@ impl Link {
             queued.fetch_add(hello.len() + OVERHEAD, Ordering::Relaxed);
             outbox.send(hello).expect("the receiver is in hand");
         }
+        let activity = Arc::new(Activity::default());
         let open = Arc::new(Mutex::new(true));
         sink.deliver(Event::Up { device, link: id, initiated, remote: remote(&connection) });
 
         let reader = {
             let (sink, open, connection) = (sink.clone(), open.clone(), connection.clone());
-            let ended = ended.clone();
+            let (news, activity) = (news.clone(), activity.clone());
             async move {
-                let error = read(frames, device, id, &sink, &open).await;
-                let reason = reason(&error, connection.close_reason());
+                let error = read(frames, device, id, &sink, &open, &activity).await;
+                let turn = Turn::Ended(reason(&error, connection.close_reason()));
                 // The shell may be gone; then nobody waits for this.
-                let _ = ended.send(Ended { device, link: id, reason });
+                let _ = news.send(News { device, link: id, turn });
             }
         };
-        let writer = write(send, queue, queued.clone());
-        let tasks = vec![tokio::spawn(reader).abort_handle(), tokio::spawn(writer).abort_handle()];
+        let writer = write(send, queue, queued.clone(), activity.clone());
+        let watcher = {
+            let (connection, activity, news) = (connection.clone(), activity.clone(), news.clone());
+            async move {
+                watch(&connection, &activity, |turn| {
+                    // As above.
+                    let _ = news.send(News { device, link: id, turn });
+                })
+                .await;
+            }
+        };
+        let tasks = vec![
+            tokio::spawn(reader).abort_handle(),
+            tokio::spawn(writer).abort_handle(),
+            tokio::spawn(watcher).abort_handle(),
+        ];
         let since = Instant::now();
         Self {
             id,
@@ -107,6 +154,8 @@ impl Link {
             key_exchange,
             outbox,
             queued,
+            activity,
+            doubted: false,
             open,
             tasks,
         }
@@ -138,25 +187,9 @@ impl Link {
         sink.deliver(Event::Down { device: self.device, link: self.id, reason });
     }
 
-    /// Finds out whether the link survived a change of the network: ends it once nothing is heard for longer than a
-    /// living link is silent. Several times, since iroh tries other paths for some seconds.
-    pub(crate) fn prove(
-        &self,
-        ended: mpsc::UnboundedSender<Ended>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let heard = |connection: &Connection| connection.stats().udp_rx.datagrams;
-        let (device, link, connection) = (self.device, self.id, self.connection.clone());
-        async move {
-            for _ in 0..PROOFS {
-                let before = heard(&connection);
-                sleep(HEARD).await;
-                if heard(&connection) == before {
-                    // The shell may be gone; then so is the link.
-                    let _ = ended.send(Ended { device, link, reason: DownReason::Lost });
-                    return;
-                }
-            }
-        }
+    /// Asks the other side at once whether it is still there: the network of this machine changed.
+    pub(crate) fn ask(&self) {
+        self.activity.note(&self.activity.changed);
     }
 
     /// How many bytes wait to be sent.
@@ -167,8 +200,6 @@ impl Link {
     /// Describes the link as it is now.
     pub(crate) fn status(&self) -> LinkStatus {
         let stats = self.connection.stats();
-        let paths = self.connection.paths();
-        let path = paths.iter().find(iroh::endpoint::Path::is_selected).or_else(|| paths.iter().next());
         let remote = remote(&self.connection);
         LinkStatus {
             device: self.device,
@@ -177,7 +208,7 @@ impl Link {
             initiated: self.initiated,
             remote,
             class: ChannelClass::of(&remote),
-            round_trip: path.map(|path| path.rtt()).unwrap_or_default(),
+            round_trip: round_trip(&self.connection),
             sent: stats.udp_tx.bytes,
             received: stats.udp_rx.bytes,
             key_exchange: self.key_exchange,
@@ -194,6 +225,7 @@ async fn read(
     link: LinkId,
     sink: &Arc<dyn EventSink>,
     open: &Mutex<bool>,
+    activity: &Activity,
 ) -> Option<FrameError> {
     let credit = Arc::new(Semaphore::new(CREDIT));
     loop {
@@ -213,11 +245,17 @@ async fn read(
             return None;
         }
         sink.deliver(Event::Frame { device, link, bytes: Received::new(bytes, permit) });
+        activity.note(&activity.frames);
     }
 }
 
 /// Writes what is queued, small frames together.
-async fn write(mut send: SendStream, mut queue: mpsc::UnboundedReceiver<Vec<u8>>, queued: Arc<AtomicUsize>) {
+async fn write(
+    mut send: SendStream,
+    mut queue: mpsc::UnboundedReceiver<Vec<u8>>,
+    queued: Arc<AtomicUsize>,
+    activity: Arc<Activity>,
+) {
     let mut frames = Vec::new();
     while queue.recv_many(&mut frames, BATCH).await > 0 {
         let mut rest = frames.drain(..).peekable();
@@ -229,6 +267,7 @@ async fn write(mut send: SendStream, mut queue: mpsc::UnboundedReceiver<Vec<u8>>
                 Some(frame)
             });
             let mut chunks = framing::pack(part);
+            activity.note(&activity.said);
             if send.write_all_chunks(&mut chunks).await.is_err() {
                 // The reader sees the same and tells the shell.
                 return;
@@ -236,6 +275,63 @@ async fn write(mut send: SendStream, mut queue: mpsc::UnboundedReceiver<Vec<u8>>
             queued.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
+}
+
+/// Looks after a link as long as it is up.
+async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)) {
+    let heard = || connection.stats().udp_rx.datagrams;
+    let mut pulse = Pulse::new(heard(), Instant::now());
+    let mut pause = None;
+    loop {
+        match pause {
+            None => activity.wake.notified().await,
+            // Not woken by what happens meanwhile, so that looking costs the same however much is sent.
+            Some(pause) => sleep(pause).await,
+        }
+        let now = Instant::now();
+        if activity.said.swap(false, Ordering::Relaxed) {
+            pulse.handle_said(now);
+        }
+        if activity.frames.swap(false, Ordering::Relaxed) {
+            pulse.handle_frames(now);
+        }
+        let beat = if activity.changed.swap(false, Ordering::Relaxed) {
+            pulse.handle_change(now)
+        } else {
+            pulse.poll_beat(heard(), round_trip(connection), now)
+        };
+        pause = match beat {
+            Beat::Rest => None,
+            Beat::Wait(pause) => Some(pause),
+            Beat::Ask(pause) => {
+                ping(connection);
+                Some(pause)
+            }
+            Beat::Doubt(pause) => {
+                ping(connection);
+                tell(Turn::Doubted);
+                Some(pause)
+            }
+            Beat::Trust => {
+                tell(Turn::Trusted);
+                Some(Duration::ZERO)
+            }
+            Beat::Dead => return tell(Turn::Ended(DownReason::Lost)),
+        };
+    }
+}
+
+/// Asks on all paths.
+fn ping(connection: &Connection) {
+    for path in &connection.paths() {
+        path.ping();
+    }
+}
+
+fn round_trip(connection: &Connection) -> Duration {
+    let paths = connection.paths();
+    let path = paths.iter().find(iroh::endpoint::Path::is_selected).or_else(|| paths.iter().next());
+    path.map(|path| path.rtt()).unwrap_or_default()
 }
 
 fn reason(error: &Option<FrameError>, closed: Option<ConnectionError>) -> DownReason {
@@ -269,8 +365,6 @@ pub(crate) fn remote(connection: &Connection) -> SocketAddr {
 const CREDIT: usize = 8 << 20;
 /// How many bytes may wait to be sent on one link.
 const OUTBOX: usize = 32 << 20;
-/// How often a link proves that it survived.
-const PROOFS: usize = 3;
 /// What a frame costs beyond its bytes, so that many tiny ones are bounded too.
 const OVERHEAD: usize = 64;
 /// How many frames are taken from the queue at once.

@@ -32,7 +32,7 @@ use crate::{
     greet::Identity,
     knock::Knocking,
     lan,
-    link::{Ended, Link},
+    link::{Link, News},
     transport::code,
 };
 
@@ -72,14 +72,14 @@ struct Shell {
     outlets: Outlets,
 }
 
-/// What tasks tell the loop. Each task tells one thing, and their number is bounded.
+/// What tasks tell the loop. Each task tells one thing, or seldom; their number is bounded.
 #[derive(Clone)]
 struct Outlets {
     heard: mpsc::UnboundedSender<Heard>,
     dialled: mpsc::UnboundedSender<Dialled>,
     knocking: mpsc::UnboundedSender<Knocking>,
     decided: mpsc::UnboundedSender<Decided>,
-    ended: mpsc::UnboundedSender<Ended>,
+    links: mpsc::UnboundedSender<News>,
     found: mpsc::Sender<lan::Finding>,
 }
 
@@ -88,7 +88,7 @@ struct Inbox {
     dialled: mpsc::UnboundedReceiver<Dialled>,
     knocking: mpsc::UnboundedReceiver<Knocking>,
     decided: mpsc::UnboundedReceiver<Decided>,
-    ended: mpsc::UnboundedReceiver<Ended>,
+    links: mpsc::UnboundedReceiver<News>,
     found: mpsc::Receiver<lan::Finding>,
 }
 
@@ -98,7 +98,7 @@ impl Shell {
         let (dialled, dialled_inbox) = mpsc::unbounded_channel();
         let (knocking, knocking_inbox) = mpsc::unbounded_channel();
         let (decided, decided_inbox) = mpsc::unbounded_channel();
-        let (ended, ended_inbox) = mpsc::unbounded_channel();
+        let (links, links_inbox) = mpsc::unbounded_channel();
         let (found, found_inbox) = mpsc::channel(FINDINGS);
         let identity = Identity {
             circle: config.circle,
@@ -123,14 +123,14 @@ impl Shell {
             lan: config.lan,
             setting: watch::Sender::new(lan::Setting::default()),
             tasks: JoinSet::new(),
-            outlets: Outlets { heard, dialled, knocking, decided, ended, found },
+            outlets: Outlets { heard, dialled, knocking, decided, links, found },
         };
         let inbox = Inbox {
             heard: heard_inbox,
             dialled: dialled_inbox,
             knocking: knocking_inbox,
             decided: decided_inbox,
-            ended: ended_inbox,
+            links: links_inbox,
             found: found_inbox,
         };
         (shell, inbox)
@@ -177,7 +177,7 @@ impl Shell {
             // Commands come last: they may come without end, all else cannot.
             tokio::select! {
                 biased;
-                Some(ended) = inbox.ended.recv() => self.handle_ended(&ended),
+                Some(news) = inbox.links.recv() => self.handle_link(&news),
                 Some(heard) = inbox.heard.recv() => self.handle_heard(heard),
                 Some(dialled) = inbox.dialled.recv() => self.handle_dialled(dialled),
                 Some(knocking) = inbox.knocking.recv() => self.handle_knocking(knocking),
@@ -252,7 +252,7 @@ impl Shell {
             self.addresses.clone_from(&addresses);
             self.setting.send_modify(|setting| setting.addresses.clone_from(&addresses));
             self.sink.deliver(Event::Bound { addresses });
-            self.prove_links();
+            self.ask_links();
         }
     }
 

@@ -53,8 +53,6 @@ pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Op
     }
 }
 
-/// Within what time a living link has heard something, however idle it is.
-pub(crate) const HEARD: Duration = Duration::from_secs(26);
 /// After how long without a packet a path counts as gone: two keep-alives lost, and some.
 const PATH_SILENCE: Duration = Duration::from_secs(60);
 /// How much may be under way on one link, each way: 20 MB/s at a round trip of 50 ms.

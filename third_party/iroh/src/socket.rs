@@ -1648,8 +1648,8 @@ impl Actor {
         #[cfg(not(target_family = "wasm"))]
         {
             let interfaces = self.local_interfaces_watcher.get();
-            interfaces.default_route_interface.is_some()
-                && (interfaces.have_v4 || interfaces.have_v6)
+            // A default route is not asked for: a network without one reaches its own members.
+            interfaces.have_v4 || interfaces.have_v6
         }
     }
 

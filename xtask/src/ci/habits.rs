@@ -38,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// For measuring and testing only: these see everything, and nothing that is shipped sees them.
-const DEV_ONLY: &[&str] = &["hexode-bench", "hexode-fuzz", "hexode-testnet"];
+const DEV_ONLY: &[&str] = &["hexode-bench", "hexode-fuzz", "hexode-netlab", "hexode-testnet"];
 
 /// Rooms without I/O, clock or randomness.
 const PURE: &[&str] = &["wire", "charter", "journal"];

@@ -7,7 +7,7 @@ use wire::DeviceId;
 
 use super::Shell;
 use crate::{
-    Event, dial,
+    DownReason, Event, dial,
     greet::{GreetError, Greeting},
     transport::code,
 };
@@ -38,7 +38,7 @@ impl Shell {
         for (_, contact) in self.contacts.iter_mut().filter(|(device, _)| !self.links.contains_key(*device)) {
             contact.hurry(now);
         }
-        self.prove_links();
+        self.ask_links();
         // The interfaces may be others although the addresses are the same.
         self.setting.send_modify(|_| {});
         let endpoint = self.endpoint.clone();
@@ -47,7 +47,7 @@ impl Shell {
 
     /// Whether a device should be dialled as soon as it is due.
     pub(super) fn wants(&self, device: &DeviceId) -> bool {
-        self.allowed.borrow().contains(device) && !self.links.contains_key(device)
+        self.allowed.borrow().contains(device) && self.links.get(device).is_none_or(|link| link.doubted)
     }
 
     pub(super) fn dial_due(&mut self) {
@@ -87,6 +87,8 @@ impl Shell {
                     self.dial_ended(device, dial);
                     return;
                 }
+                // That a link was doubted until here decides it.
+                self.down(device, code::BYE, DownReason::Lost);
                 let serial = self.next_serial();
                 let (identity, limit, dialled) =
                     (self.identity.clone(), self.timing.hello, self.outlets.dialled.clone());
@@ -124,14 +126,14 @@ impl Shell {
 
     fn handle_failed(&mut self, device: DeviceId, dial: u64, error: &GreetError) {
         let Some(contact) = self.contacts.get_mut(&device).filter(|c| c.is_dialling(dial)) else { return };
-        if self.links.contains_key(&device) {
+        if self.links.get(&device).is_some_and(|link| !link.doubted) {
             contact.ended();
             return;
         }
         let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
         let error = error.to_string();
         let attempts = contact.failed(error.clone(), &self.timing, Instant::now(), random);
-        if self.allowed.borrow().contains(&device) {
+        if self.allowed.borrow().contains(&device) && !self.links.contains_key(&device) {
             self.sink.deliver(Event::Unreachable { device, attempts, error });
         }
     }

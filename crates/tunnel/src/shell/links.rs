@@ -9,7 +9,7 @@ use crate::{
     CloseReason, DownReason, LinkId,
     greet::Greeting,
     hello::Role,
-    link::{self, Ended, Greeted, Link},
+    link::{self, Greeted, Link, News, Turn},
     transport::code,
 };
 
@@ -68,7 +68,7 @@ impl Shell {
         let contact = self.contacts.entry(device).or_default();
         contact.know(&[link::remote(&new.connection)]);
         contact.up();
-        let link = Link::start(new, first, &self.sink, &self.outlets.ended);
+        let link = Link::start(new, first, &self.sink, &self.outlets.links);
         self.links.insert(device, link);
     }
 
@@ -87,18 +87,28 @@ impl Shell {
         new.initiated == old.initiated || dialler(new.initiated) < dialler(old.initiated)
     }
 
-    /// Lets every link prove that it survived a change of the network. iroh moves most of them in no time; one that
-    /// it did not move would else be mourned only after a long silence.
-    pub(super) fn prove_links(&mut self) {
-        for link in self.links.values() {
-            self.tasks.spawn(link.prove(self.outlets.ended.clone()));
-        }
+    /// Asks on every link whether it survived a change of the network.
+    pub(super) fn ask_links(&self) {
+        self.links.values().for_each(Link::ask);
     }
 
-    pub(super) fn handle_ended(&mut self, ended: &Ended) {
-        if self.links.get(&ended.device).is_some_and(|link| link.id == ended.link) {
-            let code = if ended.reason == DownReason::Garbage { code::GARBAGE } else { code::BYE };
-            self.down(ended.device, code, ended.reason);
+    pub(super) fn handle_link(&mut self, news: &News) {
+        let Some(link) = self.links.get_mut(&news.device).filter(|link| link.id == news.link) else {
+            return;
+        };
+        match news.turn {
+            Turn::Doubted => {
+                link.doubted = true;
+                // Another connection is made ready while this one may yet come back.
+                if let Some(contact) = self.contacts.get_mut(&news.device) {
+                    contact.start_anew(Instant::now());
+                }
+            }
+            Turn::Trusted => link.doubted = false,
+            Turn::Ended(reason) => {
+                let code = if reason == DownReason::Garbage { code::GARBAGE } else { code::BYE };
+                self.down(news.device, code, reason);
+            }
         }
     }
 

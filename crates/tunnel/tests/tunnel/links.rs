@@ -158,6 +158,17 @@ fn a_device_that_was_killed_comes_back_on_the_same_port_and_is_found() {
 }
 
 #[test]
+fn a_device_that_was_killed_is_noticed_soon_when_there_is_something_to_say() {
+    let ((ann, link), (ben, _)) = linked();
+    let bens = ben.id;
+    ben.kill();
+    let start = Instant::now();
+    ann.frame(bens, link, *b"are you there?");
+    assert_eq!(ann.until_down(bens), DownReason::Lost);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
 fn of_two_dials_at_once_one_link_stays_and_no_frame_is_lost_unseen() {
     for _ in 0..8 {
         let (ann, ben) = pair();

@@ -466,6 +466,13 @@ impl<'conn> Path<'conn> {
         &self.data.local_addr
     }
 
+    /// Asks the other side for a sign of life on this path.
+    ///
+    /// Does nothing on a path that is closed.
+    pub fn ping(&self) {
+        let _ = self.data.upgrade(self.conn).ping();
+    }
+
     /// Returns `true` if this path is currently selected for application data transmission.
     pub fn is_selected(&self) -> bool {
         self.is_selected
