@@ -10,7 +10,7 @@ use std::{
 
 use node::{
     Node, Pump, Setup, api,
-    engine::{Effect, Engine, Input, Time},
+    engine::{Early, Effect, Engine, Input, Time},
 };
 use tempfile::TempDir;
 use vault::{Durability, Kdf, Options};
@@ -271,7 +271,7 @@ impl World {
         self.now = self.now.max(at);
         let mut inputs: BTreeMap<Person, Vec<Input>> = BTreeMap::new();
         while let Some(((person, circle), event)) = self.network.take(self.now) {
-            inputs.entry(person).or_default().push(Input::Tunnel(circle, event));
+            inputs.entry(person).or_default().push(Input::Tunnel(circle, event, Early::none()));
         }
         for (at, device) in self.people.iter().enumerate() {
             let due = device.engine.as_ref().and_then(Engine::deadline);
@@ -301,7 +301,8 @@ impl World {
                         self.network.command((person, circle), me, command, self.now);
                     }
                 }
-                Effect::Publish(_) => {}
+                // The pump gave them.
+                Effect::Answer(_) | Effect::Publish(_) => {}
             }
         }
     }

@@ -29,6 +29,29 @@ fn a_message_goes_from_one_to_the_other_and_its_state_is_told() {
 }
 
 #[test]
+fn a_receipt_that_a_crash_took_is_told_again_on_the_next_link() {
+    let mut world = World::new(8);
+    let [ann, ben] = world.circle(["Ann", "Ben"]);
+    world.send(ann, "Ben", "Hello Ben");
+    // It is there and back in no time, and Ann's device dies before it has stored what Ben's said.
+    world.pass(Duration::from_millis(200));
+    let delivered = |world: &mut World| world.messages(ann, "Ben").remove(0).delivery.delivered;
+    assert_eq!(delivered(&mut world), 1);
+    world.kill(ann);
+    world.cut(ann, ben);
+    world.restart(ann);
+    assert_eq!(delivered(&mut world), 0, "the crash came before the receipt was stored");
+    world.mend(ann, ben);
+    world.settle();
+    assert_eq!(delivered(&mut world), 1);
+    // Stored this time.
+    world.kill(ann);
+    world.cut(ann, ben);
+    world.restart(ann);
+    assert_eq!(delivered(&mut world), 1);
+}
+
+#[test]
 fn all_read_the_same_in_the_same_order_whoever_was_faster() {
     let mut world = World::new(2);
     let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);

@@ -52,10 +52,12 @@
 mod conversation;
 mod entry;
 mod journal;
+mod vouched;
 
 pub use conversation::{Descriptor, DescriptorError, GroupFounding, Membership, Standing};
 pub use entry::{Content, Entry, Header, SignedRun, seal_runs};
 pub use journal::{Chain, Fork, Journal, Placed, RunError, WriteError};
+pub use vouched::Vouched;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, Run, limits};
 
 use crate::{
-    Content, Descriptor, DescriptorError, Entry, Journal, Membership, RunError, SignedRun, Standing,
+    Content, Descriptor, DescriptorError, Entry, Journal, Membership, RunError, SignedRun, Standing, Vouched,
     WriteError, seal_runs,
 };
 
@@ -353,4 +353,21 @@ proptest! {
             prop_assert!(run == good || ben.journal.handle_run(run, &ann.id, &members, |_| None).is_err());
         }
     }
+}
+
+#[test]
+fn a_signature_checked_ahead_counts_for_its_own_run_only() {
+    let (mut ann, mut ben, _, members) = trio();
+    let runs: Vec<_> =
+        ann.writes(&["one"]).iter().chain(&ann.writes(&["two"])).map(SignedRun::to_wire).collect();
+    let mut forged = runs[1].clone();
+    forged.signature.0[7] ^= 1;
+
+    let vouched = Vouched::check(&[runs[0].clone(), forged.clone()]);
+    let mut takes = |run: &Run| {
+        ben.journal.handle_vouched_run(run.clone(), &vouched, &ann.id, &members, |_| None).map(drop)
+    };
+    assert_eq!(takes(&runs[0]), Ok(()));
+    assert_eq!(takes(&forged), Err(RunError::Signature), "what does not hold is not vouched for");
+    assert_eq!(takes(&runs[1]), Ok(()), "what nobody looked at ahead is checked when it is placed");
 }

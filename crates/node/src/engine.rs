@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use vault::{Passphrase, StoreError, Vault};
 use wire::CircleId;
 
+pub use crate::early::Early;
 use crate::{
     api::{self, ApiError},
     error::{from_create, from_open, from_store, locked},
@@ -33,8 +34,8 @@ pub(crate) use circle::CircleState;
 pub enum Input {
     /// A front end asks for something.
     Request(Box<dyn Request>),
-    /// A circle's tunnel reports something.
-    Tunnel(CircleId, tunnel::Event),
+    /// A circle's tunnel reports something, part of which may be checked already.
+    Tunnel(CircleId, tunnel::Event, Early),
     /// A circle's tunnel could not be started.
     TunnelFailed(CircleId, String),
 }
@@ -43,7 +44,7 @@ impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(_) => f.write_str("Request"),
-            Self::Tunnel(circle, event) => write!(f, "Tunnel({circle:?}, {event:?})"),
+            Self::Tunnel(circle, event, _) => write!(f, "Tunnel({circle:?}, {event:?})"),
             Self::TunnelFailed(circle, _) => write!(f, "TunnelFailed({circle:?})"),
         }
     }
@@ -56,8 +57,26 @@ pub enum Effect {
     Start(Box<tunnel::Config>),
     /// Gives a command to a circle's tunnel.
     Tunnel(CircleId, tunnel::Command),
+    /// Answers a front end's request.
+    Answer(Answer),
     /// Tells front ends what happened.
     Publish(api::Event),
+}
+
+/// A request that was dealt with, and with what outcome.
+pub struct Answer(Box<dyn Request>, Result<(), ApiError>);
+
+impl Answer {
+    /// Lets whoever asked go on.
+    pub fn give(self) {
+        self.0.finish(self.1);
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer(holds: {})", self.1.is_ok())
+    }
 }
 
 /// One request of a front end: run inside a turn, answered after its commit.
@@ -191,12 +210,11 @@ impl Engine {
     pub fn turn(&mut self, inputs: Vec<Input>, time: Time, watched: bool) -> Vec<Effect> {
         let (mut requests, mut effects, mut missed) = (Vec::new(), Vec::new(), Vec::new());
         let Some(open) = &mut self.open else {
-            for input in inputs {
-                if let Input::Request(request) = input {
-                    request.finish(Err(locked()));
-                }
-            }
-            return effects;
+            let refused = |input| match input {
+                Input::Request(request) => Some(Effect::Answer(Answer(request, Err(locked())))),
+                _ => None,
+            };
+            return inputs.into_iter().filter_map(refused).collect();
         };
         let done = open.turn(
             &self.setup,
@@ -217,7 +235,7 @@ impl Engine {
                 Err(from_store(&error))
             }
         };
-        requests.into_iter().for_each(|request| request.finish(outcome.clone()));
+        effects.extend(requests.into_iter().map(|request| Effect::Answer(Answer(request, outcome.clone()))));
         effects
     }
 
@@ -276,8 +294,8 @@ impl Open {
                     requests.push(request);
                     run
                 }
-                Input::Tunnel(circle, event) => match (self.circles.get_mut(&circle), &failed) {
-                    (Some(circle), None) => circle.handle_tunnel(ctx, event),
+                Input::Tunnel(circle, event, early) => match (self.circles.get_mut(&circle), &failed) {
+                    (Some(circle), None) => circle.handle_tunnel(ctx, event, &early),
                     (Some(_), Some(_)) => {
                         missed.push((circle, event));
                         Ok(())

@@ -14,6 +14,7 @@
 //! `docs/spec/06-delivery.md`, `docs/spec/07-api.md` · threats: `docs/threat-model.md`
 
 pub mod api;
+mod early;
 pub mod engine;
 mod error;
 mod node;

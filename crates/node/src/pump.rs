@@ -25,8 +25,8 @@ impl Pump {
         (node, Self { orders: queue, events })
     }
 
-    /// Runs what has been ordered, then one turn over `inputs`; returns what is to be done, events apart, which
-    /// are published here.
+    /// Runs what has been ordered, then one turn over `inputs`; returns what is to be done, answers and events
+    /// apart, which are given here.
     pub fn run(&self, engine: &mut Engine, inputs: Vec<Input>, time: Time) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut batch = inputs;
@@ -47,14 +47,17 @@ impl Pump {
             }
         }
         effects.extend(engine.turn(batch, time, true));
-        effects.retain(|effect| match effect {
-            Effect::Publish(event) => {
-                // An error says only that nobody listens.
-                let _ = self.events.send(event.clone());
-                false
+        let mut rest = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Answer(answer) => answer.give(),
+                Effect::Publish(event) => {
+                    // An error says only that nobody listens.
+                    let _ = self.events.send(event);
+                }
+                other => rest.push(other),
             }
-            _ => true,
-        });
-        effects
+        }
+        rest
     }
 }

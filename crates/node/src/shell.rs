@@ -19,7 +19,8 @@ use wire::CircleId;
 
 use crate::{
     api::{self, ApiError},
-    engine::{Effect, Engine, Input, Setup, Time},
+    early::Early,
+    engine::{Answer, Effect, Engine, Input, Setup, Time},
 };
 
 /// What the engine's thread is told.
@@ -33,7 +34,7 @@ pub(crate) enum Order {
     /// Look at the engine as a whole.
     Look(Box<dyn FnOnce(&Engine) + Send>),
     /// A tunnel reports something; `0` is the number of its start.
-    Tunnel(u64, CircleId, tunnel::Event),
+    Tunnel(u64, CircleId, tunnel::Event, Early),
     /// A tunnel has been started, or not.
     Started(u64, CircleId, Result<Tunnel, String>),
     /// Lock and end.
@@ -115,10 +116,10 @@ impl Run {
             while let Some(order) = next.take() {
                 match order {
                     Order::Input(input) => inputs.push(input),
-                    Order::Tunnel(start, circle, event) => {
+                    Order::Tunnel(start, circle, event, early) => {
                         if self.tunnels.get(&circle).is_some_and(|slot| slot.start == start) {
                             weight += event_weight(&event);
-                            inputs.push(Input::Tunnel(circle, event));
+                            inputs.push(Input::Tunnel(circle, event, early));
                         }
                     }
                     other => {
@@ -161,7 +162,9 @@ impl Run {
         match order {
             // These two are part of turns.
             Order::Input(input) => self.turn(engine, vec![input]),
-            Order::Tunnel(_, circle, event) => self.turn(engine, vec![Input::Tunnel(circle, event)]),
+            Order::Tunnel(_, circle, event, early) => {
+                self.turn(engine, vec![Input::Tunnel(circle, event, early)]);
+            }
             Order::Open { passphrase, create, answer } => {
                 let opened = if create { engine.create(&passphrase) } else { engine.unlock(&passphrase) };
                 let _ = answer.send(opened.map(|effects| drop(self.carry_effects(effects))));
@@ -193,10 +196,10 @@ impl Run {
         });
     }
 
-    /// Carries out what a turn decided, in order, but what goes to other devices before what is shown here: they
-    /// are waiting farther away. Returns the tunnels that were told to shut down.
+    /// Carries out what a turn decided, in order, but what goes to other devices before what is answered and shown
+    /// here: they are waiting farther away. Returns the tunnels that were told to shut down.
     fn carry_effects(&mut self, effects: Vec<Effect>) -> Vec<Tunnel> {
-        let (mut ended, mut events) = (Vec::new(), Vec::new());
+        let (mut ended, mut answers, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Start(config) => self.start_tunnel(*config),
@@ -215,9 +218,11 @@ impl Run {
                         None => {}
                     }
                 }
+                Effect::Answer(answer) => answers.push(answer),
                 Effect::Publish(event) => events.push(event),
             }
         }
+        answers.into_iter().for_each(Answer::give);
         for event in events {
             // An error says only that nobody listens.
             let _ = self.events.send(event);
@@ -234,7 +239,11 @@ impl Run {
         let sink = {
             let orders = orders.clone();
             // Frames hold their link's credit until the engine has dropped them, so this queue is bounded.
-            Arc::new(move |event| drop(orders.send(Order::Tunnel(start, circle, event))))
+            Arc::new(move |event| {
+                let early = Early::of(&event);
+                drop(orders.send(Order::Tunnel(start, circle, event, early.clone())));
+                early.vouched();
+            })
         };
         self.runtime.spawn(async move {
             let started = Tunnel::start(config, sink).await.map_err(|error| error.to_string());

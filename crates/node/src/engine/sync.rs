@@ -7,7 +7,7 @@ use std::{
 };
 
 use charter::EntryError;
-use journal::{Descriptor, Membership, RunError};
+use journal::{Descriptor, Membership, RunError, Vouched};
 use tunnel::{CloseReason, LinkId};
 use vault::{
     AddressRecord, AddressSource, CircleState as Standing, ConversationRow, ReceiptRecord, StoreError, Vault,
@@ -18,7 +18,7 @@ use wire::{
 };
 
 use super::{
-    CircleState, Ctx,
+    CircleState, Ctx, Early,
     circle::Members,
     link::{ChainKey, Link},
 };
@@ -30,6 +30,7 @@ impl CircleState {
         &mut self,
         mut ctx: Ctx<'_, '_>,
         event: tunnel::Event,
+        early: &Early,
     ) -> Result<(), StoreError> {
         let ctx = &mut ctx;
         match event {
@@ -52,7 +53,7 @@ impl CircleState {
                     return Ok(());
                 }
                 match Frame::decode(&bytes) {
-                    Ok(frame) => self.handle_frame(ctx, device, frame),
+                    Ok(frame) => self.handle_frame(ctx, device, frame, early),
                     Err(_) => {
                         self.misbehaved(ctx, device, "a frame that does not decode");
                         Ok(())
@@ -104,6 +105,7 @@ impl CircleState {
         ctx: &mut Ctx<'_, '_>,
         device: DeviceId,
         frame: Frame,
+        early: &Early,
     ) -> Result<(), StoreError> {
         match frame {
             Frame::CharterHave(ids) => {
@@ -125,7 +127,7 @@ impl CircleState {
                 Ok(())
             }
             Frame::Frontier(conversations, last) => self.handle_frontier(ctx, device, conversations, last),
-            Frame::Entries(runs) => self.handle_entries(ctx, device, runs),
+            Frame::Entries(runs) => self.handle_entries(ctx, device, runs, early),
             Frame::Receipts(taken, receipts) => self.handle_receipts(ctx, device, taken, &receipts),
             Frame::Rendezvous(epoch, secret) => self.handle_rendezvous(ctx, epoch, secret),
             Frame::Addresses(addresses) => self.handle_addresses(ctx, device, addresses),
@@ -348,12 +350,13 @@ impl CircleState {
         ctx: &mut Ctx<'_, '_>,
         device: DeviceId,
         runs: Vec<Run>,
+        early: &Early,
     ) -> Result<(), StoreError> {
         for run in runs {
             if !self.links.contains_key(&device) {
                 return Ok(());
             }
-            self.handle_run(ctx, device, run)?;
+            self.handle_run(ctx, device, run, early)?;
         }
         if let Some(link) = self.links.get_mut(&device) {
             link.taken += 1;
@@ -361,7 +364,13 @@ impl CircleState {
         Ok(())
     }
 
-    fn handle_run(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, run: Run) -> Result<(), StoreError> {
+    fn handle_run(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        run: Run,
+        early: &Early,
+    ) -> Result<(), StoreError> {
         let Some(((conversation, author), start)) = chain_of(&run) else {
             self.misbehaved(ctx, device, "an entry that is not one");
             return Ok(());
@@ -372,7 +381,9 @@ impl CircleState {
             let found = row.map(|row| message_at(ctx.tx, row, &author, seq));
             found.and_then(Result::ok).flatten()
         };
-        let placed = self.journal.handle_run(run, &device, &Members(&self.charter), held_at);
+        let unvouched = Vouched::default();
+        let vouched = early.vouched().unwrap_or(&unvouched);
+        let placed = self.journal.handle_vouched_run(run, vouched, &device, &Members(&self.charter), held_at);
         let chain: ChainKey = (conversation, author);
         match placed {
             Ok(placed) => {
