@@ -158,6 +158,22 @@ impl Network {
                 // The real tunnel dials again after a pause.
                 self.connect_all(now + RETRY);
             }
+            Command::Part { device, link, frames } => {
+                if end.links.get(&device) != Some(&link) {
+                    return;
+                }
+                self.unlink_one(me, device, DownReason::NotAllowed, now);
+                let Some(to) = self.devices.get(&device).copied() else { return };
+                for frame in frames {
+                    let at = self.arrival(key.0, to.0, link, device, now);
+                    let bytes = Received::detached(frame);
+                    self.post(to, Event::Frame { device: me, link, bytes }, at);
+                }
+                let at = self.arrival(key.0, to.0, link, device, now);
+                if self.ends.get_mut(&to).is_some_and(|end| end.links.remove(&me).is_some()) {
+                    self.post(to, Event::Down { device: me, link, reason: DownReason::Closed }, at);
+                }
+            }
             Command::Knock { hints, knock } => {
                 end.knock = (!hints.is_empty()).then_some((hints, knock));
                 end.turned_away.clear();
@@ -327,21 +343,23 @@ impl Network {
 
     /// Takes a link down at both ends; what was under way on it is gone.
     fn unlink(&mut self, a: DeviceId, b: DeviceId, at_a: DownReason, at_b: DownReason, now: Duration) {
-        for (me, other, reason) in [(a, b, at_a), (b, a, at_b)] {
-            let Some(key) = self.devices.get(&me).copied() else { continue };
-            let Some(link) = self.ends.get_mut(&key).and_then(|end| end.links.remove(&other)) else {
-                continue;
-            };
-            self.due.retain(|_, (to, event)| {
-                *to != key || !matches!(event, Event::Frame { link: of, .. } if *of == link)
-            });
-            // A link that was about to come up comes up and goes down: the order of events is kept.
-            let up = self.due.iter().filter(|(_, (to, event))| {
-                *to == key && matches!(event, Event::Up { link: of, .. } if *of == link)
-            });
-            let at = up.map(|((at, _), _)| *at).max().unwrap_or(now).max(now);
-            self.post(key, Event::Down { device: other, link, reason }, at);
-        }
+        self.unlink_one(a, b, at_a, now);
+        self.unlink_one(b, a, at_b, now);
+    }
+
+    /// Takes a link from one of its ends, with the frames that were on their way to it.
+    fn unlink_one(&mut self, me: DeviceId, other: DeviceId, reason: DownReason, now: Duration) {
+        let Some(key) = self.devices.get(&me).copied() else { return };
+        let Some(link) = self.ends.get_mut(&key).and_then(|end| end.links.remove(&other)) else { return };
+        self.due.retain(|_, (to, event)| {
+            *to != key || !matches!(event, Event::Frame { link: of, .. } if *of == link)
+        });
+        // A link that was about to come up comes up and goes down: the order of events is kept.
+        let up = self.due.iter().filter(|(_, (to, event))| {
+            *to == key && matches!(event, Event::Up { link: of, .. } if *of == link)
+        });
+        let at = up.map(|((at, _), _)| *at).max().unwrap_or(now).max(now);
+        self.post(key, Event::Down { device: other, link, reason }, at);
     }
 }
 

@@ -35,6 +35,18 @@ pub enum Command {
         /// Why.
         reason: CloseReason,
     },
+    /// Closes the link to a device that is to have none any more, after telling it why: what was queued for it is
+    /// dropped but for what is being written, these frames go out, and the link ends when it has them or soon after.
+    ///
+    /// For this end the link is down at once. It is for [`Allow`](Self::Allow) to keep the device out.
+    Part {
+        /// The device at the other end.
+        device: DeviceId,
+        /// The link, from [`Event::Up`](crate::Event::Up).
+        link: LinkId,
+        /// The last frames.
+        frames: Vec<Vec<u8>>,
+    },
     /// Asks to be let in, as a newcomer: tries the hinted devices until one does.
     ///
     /// Ends in [`Event::Up`](crate::Event::Up) or [`Event::Refused`](crate::Event::Refused); until then

@@ -16,7 +16,7 @@ use iroh::{
 use tokio::{
     sync::{Notify, Semaphore, mpsc},
     task::AbortHandle,
-    time::sleep,
+    time::{sleep, timeout},
 };
 use wire::{DeviceId, limits};
 
@@ -38,7 +38,9 @@ pub(crate) struct Link {
     pub(crate) since: Instant,
     connection: Connection,
     key_exchange: &'static str,
-    outbox: mpsc::UnboundedSender<Vec<u8>>,
+    outbox: mpsc::UnboundedSender<Out>,
+    /// The other side is to get nothing any more but the last frames.
+    parting: Arc<AtomicBool>,
     queued: Arc<AtomicUsize>,
     activity: Arc<Activity>,
     /// Whether the other side answers no more, so that another way is looked for.
@@ -87,6 +89,13 @@ struct Activity {
     wake: Notify,
 }
 
+/// What waits to be written.
+enum Out {
+    Frame(Vec<u8>),
+    /// Goes out although the other side is to get nothing else any more.
+    Always(Vec<u8>),
+}
+
 impl Activity {
     fn note(&self, what: &AtomicBool) {
         // Noted many times a round trip: the one who looks is woken by the first only.
@@ -107,10 +116,10 @@ impl Link {
         let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
             greeted;
         let (outbox, queue) = mpsc::unbounded_channel();
-        let queued = Arc::new(AtomicUsize::new(0));
+        let (queued, parting) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         if let Some(hello) = first {
             queued.fetch_add(hello.len() + OVERHEAD, Ordering::Relaxed);
-            outbox.send(hello).expect("the receiver is in hand");
+            outbox.send(Out::Always(hello)).expect("the receiver is in hand");
         }
         let activity = Arc::new(Activity::default());
         let open = Arc::new(Mutex::new(true));
@@ -126,7 +135,7 @@ impl Link {
                 let _ = news.send(News { device, link: id, turn });
             }
         };
-        let writer = write(send, queue, queued.clone(), activity.clone());
+        let writer = write(send, queue, (queued.clone(), parting.clone()), activity.clone());
         let watcher = {
             let (connection, activity, news) = (connection.clone(), activity.clone(), news.clone());
             async move {
@@ -153,6 +162,7 @@ impl Link {
             connection,
             key_exchange,
             outbox,
+            parting,
             queued,
             activity,
             doubted: false,
@@ -172,7 +182,7 @@ impl Link {
             return Err(DownReason::Overrun);
         }
         // The writer ends only with the connection, of which the reader tells the shell.
-        let _ = self.outbox.send(frame);
+        let _ = self.outbox.send(Out::Frame(frame));
         Ok(())
     }
 
@@ -185,6 +195,31 @@ impl Link {
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *open = false;
         sink.deliver(Event::Down { device: self.device, link: self.id, reason });
+    }
+
+    /// Delivers `Down`, and returns what remains to be done: the last frames go out, then the connection ends.
+    pub(crate) fn part(
+        self,
+        frames: Vec<Vec<u8>>,
+        sink: &Arc<dyn EventSink>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        *self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
+        sink.deliver(Event::Down { device: self.device, link: self.id, reason: DownReason::NotAllowed });
+        self.parting.store(true, Ordering::Relaxed);
+        for frame in frames {
+            // The writer ends only with the connection.
+            let _ = self.outbox.send(Out::Always(frame));
+        }
+        let Self { connection, outbox, tasks, .. } = self;
+        // Without an outbox the writer finishes the stream, whereupon the other side closes.
+        drop(outbox);
+        async move {
+            let _ = timeout(PARTING, connection.closed()).await;
+            connection.close(code::GO_AWAY, b"");
+            for task in &tasks {
+                task.abort();
+            }
+        }
     }
 
     /// Asks the other side at once whether it is still there: the network of this machine changed.
@@ -252,13 +287,17 @@ async fn read(
 /// Writes what is queued, small frames together.
 async fn write(
     mut send: SendStream,
-    mut queue: mpsc::UnboundedReceiver<Vec<u8>>,
-    queued: Arc<AtomicUsize>,
+    mut queue: mpsc::UnboundedReceiver<Out>,
+    (queued, parting): (Arc<AtomicUsize>, Arc<AtomicBool>),
     activity: Arc<Activity>,
 ) {
-    let mut frames = Vec::new();
-    while queue.recv_many(&mut frames, BATCH).await > 0 {
-        let mut rest = frames.drain(..).peekable();
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, BATCH).await > 0 {
+        let wanted = |out| match out {
+            Out::Frame(_) if parting.load(Ordering::Relaxed) => None,
+            Out::Frame(frame) | Out::Always(frame) => Some(frame),
+        };
+        let mut rest = batch.drain(..).filter_map(wanted).peekable();
         while rest.peek().is_some() {
             let mut bytes = 0;
             let part = std::iter::from_fn(|| {
@@ -275,6 +314,8 @@ async fn write(
             queued.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
+    // The link is gone at this end; that the stream was finished before is not worth a word.
+    let _ = send.finish();
 }
 
 /// Looks after a link as long as it is up.
@@ -365,6 +406,8 @@ pub(crate) fn remote(connection: &Connection) -> SocketAddr {
 const CREDIT: usize = 8 << 20;
 /// How many bytes may wait to be sent on one link.
 const OUTBOX: usize = 32 << 20;
+/// How long the other side has to take its last frames.
+const PARTING: Duration = Duration::from_secs(3);
 /// What a frame costs beyond its bytes, so that many tiny ones are bounded too.
 const OVERHEAD: usize = 64;
 /// How many frames are taken from the queue at once.

@@ -217,6 +217,7 @@ impl Shell {
             Command::Know { device, addresses } => self.know(device, &addresses),
             Command::Send { device, link, frame } => self.send(device, link, frame),
             Command::Close { device, reason } => self.close(device, reason),
+            Command::Part { device, link, frames } => self.part(device, link, frames),
             Command::Knock { hints, knock } => self.knock(hints, knock),
             Command::Welcome { link } => self.decide(link, Ok(())),
             Command::Refuse { link, reason } => self.decide(link, Err(reason)),

@@ -148,8 +148,20 @@ impl CircleState {
             return Ok(());
         }
         let entries: Vec<Blob> = fresh.into_iter().map(|entry| entry.blob).collect();
-        for part in cut(entries, limits::FRAME / 2, |entry| entry.0.len() + 8) {
-            self.send_all(ctx, from.as_ref(), &Frame::CharterEntries(part));
+        let parts = cut(entries, limits::FRAME / 2, |entry| entry.0.len() + 8);
+        let frames: Vec<_> = parts.into_iter().map(|part| Frame::CharterEntries(part).encode()).collect();
+        let allowed = self.allowed();
+        for (device, link) in &self.links {
+            let (device, link) = (*device, link.id);
+            if !allowed.contains(&device) {
+                // He learns that he was removed, and nothing that was still on its way to him.
+                let frames = if from == Some(device) { Vec::new() } else { frames.clone() };
+                self.command(ctx, tunnel::Command::Part { device, link, frames });
+            } else if from != Some(device) {
+                for frame in frames.iter().cloned() {
+                    self.command(ctx, tunnel::Command::Send { device, link, frame });
+                }
+            }
         }
         self.roster_changed(ctx)
     }

@@ -141,8 +141,11 @@ impl CircleState {
             return;
         };
         // A newcomer has nothing to tell, and what he tells is not yet known to be this circle's.
-        let mut missing =
-            if self.standing == Standing::Member { self.charter.missing_for(&ids) } else { Vec::new() };
+        // Who was removed tells what he knows: by it the removal may be seen to be void.
+        let mut missing = match self.standing {
+            Standing::Member | Standing::Removed => self.charter.missing_for(&ids),
+            _ => Vec::new(),
+        };
         let mut room = CHARTER_PART;
         let fits = missing.iter().take_while(|entry| {
             let fits = room > 0;

@@ -23,6 +23,14 @@ impl Shell {
         }
     }
 
+    pub(super) fn part(&mut self, device: DeviceId, link: LinkId, frames: Vec<Vec<u8>>) {
+        if self.links.get(&device).is_some_and(|up| up.id == link)
+            && let Some(link) = self.take(device)
+        {
+            self.tasks.spawn(link.part(frames, &self.sink));
+        }
+    }
+
     pub(super) fn close(&mut self, device: DeviceId, reason: CloseReason) {
         match reason {
             CloseReason::Done => self.down(device, code::BYE, DownReason::ByEngine),
@@ -113,14 +121,19 @@ impl Shell {
     }
 
     pub(super) fn down(&mut self, device: DeviceId, code: iroh::endpoint::VarInt, reason: DownReason) {
-        let Some(link) = self.links.remove(&device) else {
-            return;
-        };
+        if let Some(link) = self.take(device) {
+            link.close(code, reason, &self.sink);
+        }
+    }
+
+    /// Takes a link out; when the device is dialled again depends on how long the link lasted.
+    fn take(&mut self, device: DeviceId) -> Option<Link> {
+        let link = self.links.remove(&device)?;
         if let Some(contact) = self.contacts.get_mut(&device) {
             let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
             contact.down(link.since.elapsed() >= LASTED, &self.timing, Instant::now(), random);
         }
-        link.close(code, reason, &self.sink);
+        Some(link)
     }
 }
 

@@ -49,6 +49,35 @@ fn status_tells_how_a_device_is_connected() {
 }
 
 #[test]
+fn who_is_parted_from_gets_the_last_frames_and_nothing_that_was_waiting() {
+    let ((ann, link), (ben, _)) = linked();
+    // Ben's engine takes nothing yet, so most of it waits on Ann's side.
+    for _ in 0..24 {
+        ann.frame(ben.id, link, vec![1; 1 << 20]);
+    }
+    let frames = vec![b"you were".to_vec(), b"removed".to_vec()];
+    ann.send(Command::Part { device: ben.id, link, frames });
+    ann.allow([]);
+    assert_eq!(ann.until_down(ben.id), DownReason::NotAllowed);
+    let (mut content, mut last) = (0, Vec::new());
+    let reason = ben.until(|event| match event {
+        Event::Frame { bytes, .. } if bytes.len() == 1 << 20 => {
+            content += 1;
+            None
+        }
+        Event::Frame { bytes, .. } => {
+            last.push(bytes.to_vec());
+            None
+        }
+        Event::Down { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert_eq!(last, [b"you were".to_vec(), b"removed".to_vec()]);
+    assert!(content < 24, "what was waiting was dropped");
+    assert_eq!(reason, DownReason::Closed);
+}
+
+#[test]
 fn a_removed_member_is_cut_off_at_once_and_stays_out() {
     let ((ann, _), (ben, _)) = linked();
     let start = Instant::now();
