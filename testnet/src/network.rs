@@ -7,7 +7,7 @@ use std::{
 };
 
 use tunnel::{Command, DownReason, Event, Knock, LinkId, Received, RefuseReason, Snapshot};
-use wire::{CircleId, DeviceId};
+use wire::{CircleId, DeviceId, Frame};
 
 use crate::{Person, Seeded};
 
@@ -28,6 +28,9 @@ impl Default for Weather {
     }
 }
 
+/// Says what a person's device keeps to itself.
+pub(crate) type Secrecy = fn(&Frame) -> bool;
+
 /// Where a newcomer knocks.
 type Hints = Vec<(DeviceId, Vec<SocketAddr>)>;
 
@@ -41,6 +44,7 @@ struct End {
     knock: Option<(Hints, Knock)>,
     /// Devices that know nothing of the invitation: the others may.
     turned_away: BTreeSet<DeviceId>,
+    secrets: Vec<[u8; 32]>,
 }
 
 /// Who holds an end: a person's device in a circle.
@@ -69,6 +73,8 @@ pub(crate) struct Network {
     due: BTreeMap<(Duration, u64), (EndKey, Event)>,
     /// The last arrival on each direction of a link: a link keeps order.
     last: BTreeMap<(LinkId, DeviceId), Duration>,
+    /// What people's devices keep to themselves, and what that was so far.
+    pub(crate) withheld: BTreeMap<Person, (Secrecy, Vec<Frame>)>,
 }
 
 impl Network {
@@ -83,6 +89,7 @@ impl Network {
             waiting: BTreeMap::new(),
             due: BTreeMap::new(),
             last: BTreeMap::new(),
+            withheld: BTreeMap::new(),
         }
     }
 
@@ -144,13 +151,14 @@ impl Network {
                 self.connect_all(now);
             }
             Command::Send { device, link, frame } => {
-                if end.links.get(&device) == Some(&link) {
-                    let to = self.devices.get(&device).copied();
-                    if let Some(to) = to {
-                        let at = self.arrival(key.0, to.0, link, device, now);
-                        let bytes = Received::detached(frame);
-                        self.post(to, Event::Frame { device: me, link, bytes }, at);
-                    }
+                let up = end.links.get(&device) == Some(&link);
+                if let Some((is, kept)) = self.withheld.get_mut(&key.0)
+                    && let Ok(frame) = Frame::decode(&frame)
+                    && is(&frame)
+                {
+                    kept.push(frame);
+                } else if up {
+                    self.deliver(key.0, me, (device, link), frame, now);
                 }
             }
             Command::Close { device, .. } => {
@@ -165,9 +173,7 @@ impl Network {
                 self.unlink_one(me, device, DownReason::NotAllowed, now);
                 let Some(to) = self.devices.get(&device).copied() else { return };
                 for frame in frames {
-                    let at = self.arrival(key.0, to.0, link, device, now);
-                    let bytes = Received::detached(frame);
-                    self.post(to, Event::Frame { device: me, link, bytes }, at);
+                    self.deliver(key.0, me, (device, link), frame, now);
                 }
                 let at = self.arrival(key.0, to.0, link, device, now);
                 if self.ends.get_mut(&to).is_some_and(|end| end.links.remove(&me).is_some()) {
@@ -189,7 +195,35 @@ impl Network {
                 }
                 self.ends.remove(&key);
             }
-            Command::LanSecrets(_) | Command::NetworkChanged => {}
+            Command::LanSecrets(secrets) => end.secrets = secrets,
+            Command::NetworkChanged => {}
+        }
+    }
+
+    pub(crate) fn lan_secrets(&self, key: EndKey) -> Vec<[u8; 32]> {
+        self.ends.get(&key).map(|end| end.secrets.clone()).unwrap_or_default()
+    }
+
+    /// Sends a frame as if the device at one end of a link had said it.
+    pub(crate) fn say(&mut self, from: EndKey, me: DeviceId, to: DeviceId, frame: Vec<u8>, now: Duration) {
+        let link = self.ends.get(&from).and_then(|end| end.links.get(&to)).copied();
+        let link = link.expect("a link between the two");
+        self.deliver(from.0, me, (to, link), frame, now);
+    }
+
+    /// Puts a frame on its way to the other end of a link.
+    fn deliver(
+        &mut self,
+        from: Person,
+        me: DeviceId,
+        (device, link): (DeviceId, LinkId),
+        frame: Vec<u8>,
+        now: Duration,
+    ) {
+        if let Some(to) = self.devices.get(&device).copied() {
+            let at = self.arrival(from, to.0, link, device, now);
+            let bytes = Received::detached(frame);
+            self.post(to, Event::Frame { device: me, link, bytes }, at);
         }
     }
 

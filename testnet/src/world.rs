@@ -14,7 +14,7 @@ use node::{
 };
 use tempfile::TempDir;
 use vault::{Durability, Kdf, Options};
-use wire::{CircleId, DeviceId};
+use wire::{CircleId, DeviceId, Frame};
 
 use crate::{Seeded, Weather, network::Network};
 
@@ -188,6 +188,26 @@ impl World {
             self.run_engine(person, Vec::new());
         }
         panic!("{} does not answer; is the device on?", self.name(person));
+    }
+
+    /// Lets a person's device keep to itself what it would say to others, until told otherwise; returns what it
+    /// had kept until now.
+    pub fn withhold(&mut self, person: Person, what: fn(&Frame) -> bool) -> Vec<Frame> {
+        self.network.withheld.insert(person, (what, Vec::new())).map(|(_, kept)| kept).unwrap_or_default()
+    }
+
+    /// Returns the secrets under which a person's device looks for others on the local network.
+    pub fn lan_secrets(&mut self, person: Person) -> Vec<[u8; 32]> {
+        let circle = self.first_circle(person);
+        self.network.lan_secrets((person, circle))
+    }
+
+    /// Says something to another's device that a person's own program would not.
+    pub fn say(&mut self, from: Person, to: Person, frame: &Frame) {
+        let circle = self.first_circle(from);
+        let id = |world: &Self, person| *world.device(person).ids.get(&circle).expect("in the circle");
+        let (me, other) = (id(self, from), id(self, to));
+        self.network.say((from, circle), me, other, frame.encode(), self.now);
     }
 
     /// Kills a device: whatever is not committed is gone, nobody is told.

@@ -11,6 +11,7 @@ use std::{fs, path::Path};
 
 use hexode_testnet::World;
 use node::api::{self, CircleState};
+use wire::Frame;
 
 #[test]
 fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
@@ -77,6 +78,37 @@ fn a_guest_who_may_not_admit_does_not_turn_a_newcomer_away_for_good() {
     world.restart(ann);
     world.settle();
     assert_eq!(world.view(cara).state, CircleState::Member);
+}
+
+#[test]
+fn only_who_removed_somebody_can_say_the_secret_that_holds_since() {
+    let mut world = World::new(3);
+    let [ann, ben, cara, dave] = world.circle(["Ann", "Ben", "Cara", "Dave"]);
+    let before = world.lan_secrets(cara);
+    assert_eq!((before.len(), &before), (1, &world.lan_secrets(ann)));
+    // Cara hears of the removal, but of the secret only what Ben, who lies, says it is.
+    let is_secret = |frame: &Frame| matches!(frame, Frame::Rendezvous(..));
+    world.withhold(ann, is_secret);
+    world.withhold(ben, is_secret);
+    world.remove(ann, dave).unwrap();
+    world.settle();
+    let Some(Frame::Rendezvous(removal, secret)) = world.withhold(ann, is_secret).pop() else { panic!() };
+    assert_eq!(world.view(cara).members, 3);
+    let mut lie = secret;
+    lie.0[9] ^= 1;
+    world.say(ben, cara, &Frame::Rendezvous(removal, lie));
+    world.settle();
+    assert_eq!(world.lan_secrets(cara), before);
+    // Ann's own word counts, also through Ben.
+    world.withhold(ann, |_| false);
+    world.withhold(ben, |_| false);
+    world.cut(ann, cara);
+    world.cut(ann, ben);
+    world.mend(ann, ben);
+    world.settle();
+    assert_eq!(world.lan_secrets(cara), world.lan_secrets(ann));
+    assert_eq!(world.lan_secrets(cara)[1], before[0], "those who have not heard yet are still recognised");
+    assert_eq!(world.lan_secrets(dave), before);
 }
 
 /// Makes `to` what `from` is.

@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use wire::{Blob, CircleId, EntryId};
+use wire::{Blob, CircleId, DeviceId, EntryId};
 
 use crate::{
     EntryError, Received, Roster, Verified,
@@ -87,6 +87,11 @@ impl Charter {
     /// Tells whether the founding entry has come.
     pub fn is_founded(&self) -> bool {
         !self.ledger.entries().is_empty()
+    }
+
+    /// Returns the device that founded the circle.
+    pub fn founder(&self) -> Option<DeviceId> {
+        self.ledger.entries().first().map(|founding| founding.entry.author)
     }
 
     /// Returns the circle's id.

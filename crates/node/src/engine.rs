@@ -12,6 +12,7 @@ mod circle;
 mod flow;
 mod join;
 mod link;
+mod rendezvous;
 mod requests;
 mod sync;
 mod view;

@@ -1,5 +1,5 @@
 use sqlcipher::rusqlite::{Result as SqlResult, Row};
-use wire::{Blob, CircleId, EntryId};
+use wire::{Blob, CircleId, EntryId, Signature};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -64,18 +64,12 @@ impl std::fmt::Debug for NewCircle<'_> {
 }
 
 /// The secret by which a circle's devices find each other since a charter entry.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RendezvousRecord {
     /// The charter entry.
     pub epoch: EntryId,
-    /// The secret.
-    pub secret: Zeroizing<[u8; 32]>,
-}
-
-impl std::fmt::Debug for RendezvousRecord {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RendezvousRecord").field("epoch", &self.epoch).finish_non_exhaustive()
-    }
+    /// The secret: a signature by the entry's author that is shown to nobody outside the circle.
+    pub secret: Signature,
 }
 
 /// Whether this device is in a circle.
@@ -111,7 +105,7 @@ impl Vault {
     pub fn rendezvous(&self, circle: CircleRow) -> Result<Vec<RendezvousRecord>, StoreError> {
         const SQL: &str = "SELECT epoch, secret FROM rendezvous WHERE circle = ?1";
         let record = |row: &Row<'_>| {
-            Ok(RendezvousRecord { epoch: id(row, 0, EntryId::new)?, secret: Zeroizing::new(row.get(1)?) })
+            Ok(RendezvousRecord { epoch: id(row, 0, EntryId::new)?, secret: Signature(row.get(1)?) })
         };
         self.read(|db| db.prepare_cached(SQL)?.query_map([circle], record)?.collect())
     }
@@ -161,11 +155,11 @@ impl Turn<'_> {
         &mut self,
         circle: CircleRow,
         epoch: &EntryId,
-        secret: &[u8; 32],
+        secret: &Signature,
     ) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO rendezvous (circle, epoch, secret) VALUES (?1, ?2, ?3)
             ON CONFLICT DO UPDATE SET secret = excluded.secret";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, epoch.as_bytes(), secret))).map(drop)
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, epoch.as_bytes(), secret.0))).map(drop)
     }
 
     /// Forgets a rendezvous secret that no longer holds.

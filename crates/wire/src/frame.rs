@@ -30,8 +30,9 @@ pub enum Frame {
     /// How many `Entries` frames of this link the sender has dealt with, durably; what it has stored; and what
     /// its person has read.
     Receipts(u64, #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<Receipt>),
-    /// The circle's rendezvous secret since the named charter entry.
-    Rendezvous(EntryId, [u8; 32]),
+    /// The circle's rendezvous secret since the named charter entry: the entry's author's signature over its id,
+    /// which nobody else can make up and nobody outside the circle gets to see.
+    Rendezvous(EntryId, Signature),
     /// Where devices of the circle can be reached: the sender first, then others it knows of.
     Addresses(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<DeviceAddresses>),
     /// The sender has answered the last `CharterHave` in part: whoever wants the rest asks again.

@@ -75,7 +75,7 @@ fn frames() -> Vec<Frame> {
         ),
         Frame::Entries(vec![run.clone(), run]),
         Frame::Receipts(5, vec![receipt; 3]),
-        Frame::Rendezvous(EntryId::new([9; 32]), [8; 32]),
+        Frame::Rendezvous(EntryId::new([9; 32]), Signature([8; 64])),
         Frame::Addresses(vec![addresses; 2]),
     ]
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use vault::{
     CircleRecord, CircleRow, CircleState as Standing, ConversationRow, OpenError, Part, StoreError, Vault,
 };
-use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId};
+use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, Signature};
 
 use super::{
     Ctx, Effect, Setup,
@@ -47,7 +47,7 @@ pub(crate) struct CircleState {
     /// Why a device was not reached last, and after how many attempts.
     pub(crate) unreachable: BTreeMap<DeviceId, (u32, String)>,
     /// The rendezvous secrets this device has been given, by the charter entry since which they hold.
-    pub(crate) rendezvous: BTreeMap<EntryId, [u8; 32]>,
+    pub(crate) rendezvous: BTreeMap<EntryId, Signature>,
     /// When hearsay about a device's addresses is heard again.
     pub(crate) hearsay_at: BTreeMap<DeviceId, Duration>,
     pub(crate) listen_port: u16,
@@ -190,15 +190,16 @@ impl CircleState {
         roster.members().values().flat_map(of_member).filter(|device| *device != self.me).collect()
     }
 
-    /// Lists the charter entries since which a rendezvous secret of its own holds: the founding, every removal.
-    pub(crate) fn epochs(&self) -> Vec<EntryId> {
+    /// Lists the charter entries since which a rendezvous secret of its own holds, each with its author: the founding,
+    /// every removal.
+    pub(crate) fn epochs(&self) -> Vec<(EntryId, DeviceId)> {
         let roster = self.charter.roster();
         let mut removals: Vec<_> =
-            roster.removed().values().map(|removed| (removed.at_ms, removed.entry)).collect();
+            roster.removed().values().map(|removed| (removed.at_ms, removed.entry, removed.by)).collect();
         removals.sort_unstable();
         removals.dedup();
-        let founding = EntryId::new(*self.id.as_bytes());
-        std::iter::once(founding).chain(removals.into_iter().map(|(_, entry)| entry)).collect()
+        let founding = self.charter.founder().map(|founder| (EntryId::new(*self.id.as_bytes()), founder));
+        founding.into_iter().chain(removals.into_iter().map(|(_, entry, by)| (entry, by))).collect()
     }
 
     /// Makes the secrets under which members find each other on the local network: the current one, then the
@@ -207,14 +208,18 @@ impl CircleState {
     /// Each hashes **all** secrets up to it, so that whoever was removed lacks a part whatever the order of
     /// removals was.
     pub(crate) fn lan_secrets(&self) -> Vec<[u8; 32]> {
-        let held: Vec<_> =
-            self.epochs().into_iter().filter(|epoch| self.rendezvous.contains_key(epoch)).collect();
+        let held: Vec<_> = self
+            .epochs()
+            .into_iter()
+            .map(|(epoch, _)| epoch)
+            .filter(|epoch| self.rendezvous.contains_key(epoch))
+            .collect();
         let of = |epochs: &[EntryId]| {
             let mut epochs = epochs.to_vec();
             epochs.sort_unstable();
             let mut hasher = crypto::Hasher::new(RENDEZVOUS);
             for secret in epochs.iter().filter_map(|epoch| self.rendezvous.get(epoch)) {
-                hasher.part(secret);
+                hasher.part(&secret.0);
             }
             hasher.finish()
         };
@@ -355,7 +360,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
         state.known.entry(known.device).or_default().push(known.address);
     }
     state.rendezvous =
-        vault.rendezvous(record.row)?.into_iter().map(|held| (held.epoch, *held.secret)).collect();
+        vault.rendezvous(record.row)?.into_iter().map(|held| (held.epoch, held.secret)).collect();
     Ok(state)
 }
 
@@ -381,4 +386,4 @@ impl From<Standing> for api::CircleState {
 const RESTART: Duration = Duration::from_secs(5);
 /// With how many devices of one member there are tunnels at most.
 const TUNNELS_PER_MEMBER: usize = 16;
-const RENDEZVOUS: &str = "hexode/node/rendezvous/1";
+const RENDEZVOUS: &str = "hexode/node/rendezvous/2";

@@ -84,9 +84,7 @@ impl Access<'_, '_> {
         })?;
         self.ctx.tx.add_charter_entry(row, &founding.id, &founding.blob.0)?;
         let mut circle = CircleState::new(row, id, key, charter);
-        let mut secret = [0; 32];
-        self.ctx.entropy.fill(&mut secret);
-        circle.keep_rendezvous(&mut self.ctx, founding.id, secret)?;
+        circle.draw_rendezvous(&mut self.ctx, founding.id)?;
         self.add(circle)
     }
 
@@ -178,9 +176,7 @@ impl Access<'_, '_> {
         let epoch = entry.id;
         circle.charter_grew(&mut self.ctx, vec![entry], None)?;
         if circle.is_member() {
-            let mut secret = [0; 32];
-            self.ctx.entropy.fill(&mut secret);
-            circle.keep_rendezvous(&mut self.ctx, epoch, secret)?;
+            circle.draw_rendezvous(&mut self.ctx, epoch)?;
         }
         Ok(())
     }

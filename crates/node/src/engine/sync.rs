@@ -13,8 +13,8 @@ use vault::{
     AddressRecord, AddressSource, CircleState as Standing, ConversationRow, ReceiptRecord, StoreError, Vault,
 };
 use wire::{
-    Blob, ChainHead, ConversationFrontier, ConversationId, DeviceAddresses, DeviceId, EntryId, Frame,
-    MessageId, Receipt, Run, limits,
+    Blob, ChainHead, ConversationFrontier, ConversationId, DeviceAddresses, DeviceId, Frame, MessageId,
+    Receipt, Run, limits,
 };
 
 use super::{
@@ -561,34 +561,6 @@ impl CircleState {
         ctx.tx.set_read(row, &chain.1, read)?;
         for link in self.links.values_mut() {
             link.unreported.insert(chain);
-        }
-        Ok(())
-    }
-
-    fn handle_rendezvous(
-        &mut self,
-        ctx: &mut Ctx<'_, '_>,
-        epoch: EntryId,
-        secret: [u8; 32],
-    ) -> Result<(), StoreError> {
-        if self.rendezvous.contains_key(&epoch) || !self.epochs().contains(&epoch) {
-            return Ok(());
-        }
-        self.keep_rendezvous(ctx, epoch, secret)
-    }
-
-    /// Keeps a rendezvous secret and passes it on to all members' devices with a link.
-    pub(crate) fn keep_rendezvous(
-        &mut self,
-        ctx: &mut Ctx<'_, '_>,
-        epoch: EntryId,
-        secret: [u8; 32],
-    ) -> Result<(), StoreError> {
-        ctx.tx.set_rendezvous(self.row, &epoch, &secret)?;
-        self.rendezvous.insert(epoch, secret);
-        self.command(ctx, tunnel::Command::LanSecrets(self.lan_secrets()));
-        for device in self.links.keys().filter(|device| self.live_member(device).is_some()) {
-            self.send(ctx, *device, &Frame::Rendezvous(epoch, secret));
         }
         Ok(())
     }

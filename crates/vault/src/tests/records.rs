@@ -231,12 +231,12 @@ fn invitations_verifications_and_secrets_come_and_go() {
     let mut turn = vault.begin().unwrap();
     turn.add_issued_invitation(circle, &invitation).unwrap();
     turn.set_verification(circle, &verification).unwrap();
-    turn.set_rendezvous(circle, &entry, &[6; 32]).unwrap();
+    turn.set_rendezvous(circle, &entry, &Signature([6; 64])).unwrap();
     turn.commit().unwrap();
     assert_eq!(vault.issued_invitations(circle).unwrap(), [invitation]);
     assert_eq!(vault.verifications(circle).unwrap(), [verification]);
-    let secrets = vault.rendezvous(circle).unwrap();
-    assert_eq!((secrets.len(), secrets[0].epoch, *secrets[0].secret), (1, entry, [6; 32]));
+    let secret = RendezvousRecord { epoch: entry, secret: Signature([6; 64]) };
+    assert_eq!(vault.rendezvous(circle).unwrap(), [secret]);
 
     let mut turn = vault.begin().unwrap();
     turn.remove_issued_invitation(circle, &entry).unwrap();
