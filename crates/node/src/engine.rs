@@ -209,7 +209,6 @@ impl Engine {
 
     /// Runs one turn over `inputs`, and over what has become due.
     pub fn turn(&mut self, inputs: Vec<Input>, time: Time, watched: bool) -> Vec<Effect> {
-        let (mut requests, mut effects, mut missed) = (Vec::new(), Vec::new(), Vec::new());
         let Some(open) = &mut self.open else {
             let refused = |input| match input {
                 Input::Request(request) => Some(Effect::Answer(Answer(request, Err(locked())))),
@@ -217,16 +216,10 @@ impl Engine {
             };
             return inputs.into_iter().filter_map(refused).collect();
         };
-        let done = open.turn(
-            &self.setup,
-            inputs,
-            &mut requests,
-            &mut missed,
-            &mut effects,
-            self.entropy.as_mut(),
-            time,
-            watched,
-        );
+        let given = Given { setup: &self.setup, entropy: self.entropy.as_mut(), time, watched };
+        let mut gathered = Gathered::default();
+        let done = open.turn(inputs, given, &mut gathered);
+        let Gathered { requests, missed, mut effects } = gathered;
         let outcome = match done {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -262,6 +255,25 @@ impl Engine {
     }
 }
 
+/// What a turn takes place under.
+struct Given<'a> {
+    setup: &'a Setup,
+    entropy: &'a mut dyn Entropy,
+    time: Time,
+    watched: bool,
+}
+
+/// What has come together in a turn.
+#[derive(Default)]
+struct Gathered {
+    /// To be answered.
+    requests: Vec<Box<dyn Request>>,
+    /// What tunnels reported after the turn had failed.
+    missed: Vec<(CircleId, tunnel::Event)>,
+    /// To be done if it is committed.
+    effects: Vec<Effect>,
+}
+
 impl Open {
     /// Stores what is still to be stored before the vault is closed.
     fn keep_receipts(&mut self) -> Result<(), StoreError> {
@@ -270,18 +282,15 @@ impl Open {
         tx.commit()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one turn, borrowed apart from each other")]
+    /// Handles inputs and commits what they change; what is to be done after it is gathered, however it ends.
     fn turn(
         &mut self,
-        setup: &Setup,
         inputs: Vec<Input>,
-        requests: &mut Vec<Box<dyn Request>>,
-        missed: &mut Vec<(CircleId, tunnel::Event)>,
-        effects: &mut Vec<Effect>,
-        entropy: &mut dyn Entropy,
-        time: Time,
-        watched: bool,
+        given: Given<'_>,
+        gathered: &mut Gathered,
     ) -> Result<(), StoreError> {
+        let Given { setup, entropy, time, watched } = given;
+        let Gathered { requests, missed, effects } = gathered;
         let mut tx = self.vault.begin()?;
         let mut failed = None;
         for input in inputs {
