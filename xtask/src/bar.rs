@@ -21,6 +21,8 @@ const BARS: &[Bar] = &[
     mutations::BAR,
     measured::CAPTURE,
     measured::ROAMING,
+    measured::SILENT,
+    measured::FIRST_PACKETS,
     fold::BAR,
 ];
 

@@ -1,12 +1,13 @@
 //! One circle as this device holds it in memory: charter, journal, links, and what others have stored and read.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::Duration,
 };
 
-use charter::{Charter, Invitation};
+use charter::{Charter, Invitation, InvitationState};
 use crypto::SigningKey;
 use journal::{Chain, Descriptor, Entry, Journal, Membership, SignedRun};
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,7 @@ impl CircleState {
             device: *device,
             addresses: addresses.clone(),
         }));
+        commands.push(tunnel::Command::Invitations(self.knockable()));
         commands.push(tunnel::Command::LanSecrets(self.lan_secrets()));
         commands
     }
@@ -188,6 +190,17 @@ impl CircleState {
             devices.into_iter().map(|device| device.id).take(TUNNELS_PER_MEMBER).collect::<Vec<_>>()
         };
         roster.members().values().flat_map(of_member).filter(|device| *device != self.me).collect()
+    }
+
+    /// Lists the keys of the invitations whose holders are answered: those that are open, and of the others those that
+    /// were good for longest, so that whoever comes late is told so.
+    pub(crate) fn knockable(&self) -> BTreeSet<[u8; 32]> {
+        if self.standing != Standing::Member {
+            return BTreeSet::new();
+        }
+        let mut all: Vec<_> = self.charter.roster().invitations().values().collect();
+        all.sort_by_key(|invited| (invited.state != InvitationState::Open, Reverse(invited.expires_ms)));
+        all.into_iter().take(KNOCKABLE).map(|invited| *invited.public.as_bytes()).collect()
     }
 
     /// Lists the charter entries since which a rendezvous secret of its own holds, each with its author: the founding,
@@ -386,4 +399,6 @@ impl From<Standing> for api::CircleState {
 const RESTART: Duration = Duration::from_secs(5);
 /// With how many devices of one member there are tunnels at most.
 const TUNNELS_PER_MEMBER: usize = 16;
+/// Of how many invitations the holders are answered.
+const KNOCKABLE: usize = 256;
 const RENDEZVOUS: &str = "hexode/node/rendezvous/2";
