@@ -3,6 +3,7 @@ pub(crate) mod measured;
 mod mutations;
 mod readme;
 mod strangers;
+mod web;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -24,6 +25,7 @@ const BARS: &[Bar] = &[
     measured::SILENT,
     measured::FIRST_PACKETS,
     fold::BAR,
+    web::BUNDLE,
 ];
 
 /// One promise that has a figure.

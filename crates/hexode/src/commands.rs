@@ -18,11 +18,13 @@ mod invite;
 mod join;
 mod lock;
 mod members;
+mod open;
 mod read;
 mod selfcheck;
 mod send;
 mod status;
 mod tail;
+mod tokens;
 mod unlock;
 mod up;
 mod verify;
@@ -64,6 +66,8 @@ commands! {
     Read => read,
     Tail => tail,
     Chat => chat,
+    Open => open,
+    Tokens => tokens,
     Status => status,
     Lock => lock,
     Unlock => unlock,

@@ -9,12 +9,14 @@
 //! them on virtual links and a virtual clock.
 
 mod circle;
+mod contacts;
 mod flow;
 mod join;
 mod link;
 mod rendezvous;
 mod requests;
 mod sync;
+mod tokens;
 mod view;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};

@@ -34,8 +34,12 @@ impl Pump {
             match order {
                 Order::Input(input) => batch.push(input),
                 Order::Open { passphrase, create, answer } => {
+                    let was_locked = engine.vault().is_none();
                     let opened = if create { engine.create(&passphrase) } else { engine.unlock(&passphrase) };
-                    let _ = answer.send(opened.map(|opened| effects.extend(opened)));
+                    let _ = answer.send(opened.map(|opened| {
+                        effects.extend(opened);
+                        was_locked
+                    }));
                 }
                 Order::Lock(done) | Order::Stop(done) => {
                     effects.extend(engine.lock());

@@ -46,7 +46,9 @@ impl Args {
                 }
                 Event::Locked => "the node was locked".into(),
                 Event::Unlocked => "the node was unlocked".into(),
-                Event::Receipt { .. } | Event::Standing { .. } | Event::Tunnel { .. } => continue,
+                Event::Receipt { .. } | Event::Standing { .. } | Event::Tunnel { .. } | Event::Tokens => {
+                    continue;
+                }
             };
             session.print(&format!("({note})\n"))?;
         }
@@ -84,6 +86,6 @@ fn of_circle(event: &Event) -> Option<wire::CircleId> {
         | Event::Standing { circle, .. }
         | Event::Tunnel { circle, .. }
         | Event::Fork { circle, .. } => Some(*circle),
-        Event::Locked | Event::Unlocked | Event::Missed { .. } => None,
+        Event::Locked | Event::Unlocked | Event::Missed { .. } | Event::Tokens => None,
     }
 }

@@ -18,6 +18,7 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, S
 
 use super::{
     Ctx, Effect, Setup,
+    contacts::Contacts,
     link::{ChainKey, Link},
 };
 use crate::api;
@@ -51,6 +52,8 @@ pub(crate) struct CircleState {
     pub(crate) rendezvous: BTreeMap<EntryId, Signature>,
     /// When hearsay about a device's addresses is heard again.
     pub(crate) hearsay_at: BTreeMap<DeviceId, Duration>,
+    /// At which addresses other devices were met.
+    pub(crate) contacts: Contacts,
     pub(crate) listen_port: u16,
     pub(crate) trouble: Option<String>,
 
@@ -94,6 +97,7 @@ impl CircleState {
             unreachable: BTreeMap::new(),
             rendezvous: BTreeMap::new(),
             hearsay_at: BTreeMap::new(),
+            contacts: Contacts::default(),
             listen_port: 0,
             trouble: None,
             written: Vec::new(),
@@ -266,6 +270,7 @@ impl CircleState {
     /// Takes over what is not kept in the vault from the state that a failed turn spoilt.
     pub(crate) fn inherit(&mut self, old: &mut Self, trouble: &str, effects: &mut Vec<Effect>) {
         self.addresses = std::mem::take(&mut old.addresses);
+        self.contacts = std::mem::take(&mut old.contacts);
         self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
         effects.extend(old.links.keys().map(|device| self.close(*device)));
