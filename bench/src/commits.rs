@@ -2,8 +2,8 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
 use vault::{
-    Appended, CircleState, ConversationRow, Durability, EntryRecord, Kdf, NewCircle, Options, Passphrase,
-    Vault,
+    Appended, CircleState, ConversationRow, Durability, EntryKind, EntryRecord, Gone, Kdf, NewCircle,
+    Options, Passphrase, Vault,
 };
 use wire::{Blob, CircleId, ConversationId, DeviceId, MessageId, Signature};
 
@@ -46,6 +46,8 @@ impl Commits {
             header: Blob(id.iter().copied().cycle().take(150).collect()),
             body: Some(Blob(vec![7; 300])),
             signature: Some(Signature([1; 64])),
+            kind: EntryKind::Message,
+            gone: Gone::Not,
         };
         self.next += 1;
         let started = std::time::Instant::now();

@@ -35,6 +35,8 @@ const FLAGS: &[(&str, Option<&str>)] = &[
     ("SQLITE_DEFAULT_MEMSTATUS", Some("0")),
     ("SQLITE_DQS", Some("0")),
     ("SQLITE_ENABLE_FTS5", None),
+    // Whole pages as they are stored, freed ones too: how a test sees that what was erased is gone.
+    ("SQLITE_ENABLE_DBPAGE_VTAB", None),
     ("SQLITE_MAX_MMAP_SIZE", Some("0")),
     ("SQLITE_OMIT_LOAD_EXTENSION", None),
     ("SQLITE_OMIT_SHARED_CACHE", None),

@@ -20,4 +20,4 @@ mod world;
 
 pub use entropy::Seeded;
 pub use network::Weather;
-pub use world::{Person, World};
+pub use world::{Person, World, line};

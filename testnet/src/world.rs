@@ -13,8 +13,8 @@ use node::{
     engine::{Early, Effect, Engine, Input, Time},
 };
 use tempfile::TempDir;
-use vault::{Durability, Kdf, Options};
-use wire::{CircleId, DeviceId, Frame};
+use vault::{Durability, Gone, Kdf, Options, Passphrase, Vault};
+use wire::{CircleId, DeviceId, Frame, MessageId};
 
 use crate::{Seeded, Weather, network::Network};
 
@@ -122,6 +122,13 @@ impl World {
         self.ask(person, |node| async move { node.send(circle, request).await })
     }
 
+    /// Returns the id of the message that says `text`, as a person's device shows it.
+    pub fn find(&mut self, person: Person, conversation: &str, text: &str) -> MessageId {
+        let messages = self.messages(person, conversation);
+        let found = messages.iter().find(|message| message.text.as_deref() == Some(text));
+        found.unwrap_or_else(|| panic!("nobody says {text:?} in {messages:?}")).id
+    }
+
     /// Removes a member by name.
     pub fn remove(&mut self, by: Person, who: Person) -> Result<(), api::ApiError> {
         let circle = self.first_circle(by);
@@ -149,8 +156,7 @@ impl World {
     pub fn screen(&mut self, person: Person, conversation: &str) -> String {
         let mut screen = String::new();
         for message in self.messages(person, conversation) {
-            let text = message.text.unwrap_or_else(|| "(erased)".into());
-            writeln!(screen, "{}: {text}", message.member_name).expect("a string takes all");
+            writeln!(screen, "{}", line(&message)).expect("a string takes all");
         }
         screen
     }
@@ -231,6 +237,27 @@ impl World {
         self.device(person).home.path()
     }
 
+    /// Takes the bodies of a conversation's entries out of the vault of a device that is off, as if they had come
+    /// without.
+    pub fn blank(&mut self, person: Person, conversation: &str) {
+        assert!(!self.is_on(person), "the vault is in use");
+        assert_eq!(conversation, "everyone", "the one conversation whose id is known without asking");
+        let home = self.home(person).join("vault");
+        let options = Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) };
+        let mut vault = Vault::open(&home, &Passphrase::new(PASSPHRASE), options).expect("a vault");
+        let circle = vault.circles().expect("circles").remove(0);
+        let everyone = journal::Descriptor::Everyone.id(&circle.circle);
+        let row = vault.conversation(circle.row, &everyone).expect("readable").expect("a conversation").row;
+        let heads = vault.chain_heads(row).expect("chains");
+        let mut turn = vault.begin().expect("a turn");
+        for head in heads {
+            for seq in 0..=head.seq {
+                turn.erase(row, &head.author, seq, Gone::Not, None).expect("erased");
+            }
+        }
+        turn.commit().expect("stored");
+    }
+
     /// Tells whether a device is on.
     pub fn is_on(&self, person: Person) -> bool {
         self.device(person).engine.is_some()
@@ -264,10 +291,11 @@ impl World {
         self.device_mut(person).skew_ms = skew_ms;
     }
 
-    /// Lets things take their course until nothing more happens.
+    /// Lets things take their course until nothing more happens for a while; what is due a day later is not waited for.
     pub fn settle(&mut self) {
         for _ in 0..1_000_000 {
             let deadlines = self.people.iter().filter_map(|device| device.engine.as_ref()?.deadline());
+            let deadlines = deadlines.filter(|at| *at <= self.now + SOON);
             let Some(next) = deadlines.chain(self.network.next_due()).min() else { return };
             self.step(next);
         }
@@ -364,7 +392,39 @@ impl World {
     }
 }
 
+/// Writes a message as a screen shows it.
+pub fn line(message: &api::Message) -> String {
+    let mut line = format!("{}: ", message.member_name);
+    if let Some(quote) = &message.reply_to {
+        let text = quote.text.as_deref().unwrap_or("(gone)");
+        write!(line, "[to {}: {text}] ", quote.member_name).expect("a string takes all");
+    }
+    match (&message.text, message.absent) {
+        (Some(text), _) => line.push_str(text),
+        (None, Some(api::Absence::Deleted)) => line.push_str("(deleted)"),
+        (None, Some(api::Absence::Expired)) => line.push_str("(expired)"),
+        (None, Some(api::Absence::Lacking)) => line.push_str("(not here yet)"),
+        (None, Some(api::Absence::Blocked)) => line.push_str("(blocked)"),
+        (None, _) => line.push_str("(unknown)"),
+    }
+    for (mark, holds) in [
+        ("edited", message.edited_ms.is_some()),
+        ("forwarded", message.forwarded),
+        ("pinned", message.pinned),
+    ] {
+        if holds {
+            write!(line, " ({mark})").expect("a string takes all");
+        }
+    }
+    for reaction in &message.reactions {
+        write!(line, "  {} {}", reaction.sign, reaction.names.join(", ")).expect("a string takes all");
+    }
+    line
+}
+
 /// Where the virtual clock starts: the fourteenth of November 2023.
 const EPOCH_MS: u64 = 1_700_000_000_000;
+/// What is due later than this is no part of what goes on.
+const SOON: Duration = Duration::from_secs(60);
 const PASSPHRASE: &str = "a passphrase for tests only";
 const CHEAP: Kdf = Kdf::Argon2id { memory_kib: 8, passes: 1, lanes: 1 };

@@ -3,7 +3,6 @@ pub(crate) mod measured;
 mod mutations;
 mod readme;
 mod strangers;
-mod web;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -22,10 +21,7 @@ const BARS: &[Bar] = &[
     mutations::BAR,
     measured::CAPTURE,
     measured::ROAMING,
-    measured::SILENT,
-    measured::FIRST_PACKETS,
     fold::BAR,
-    web::BUNDLE,
 ];
 
 /// One promise that has a figure.

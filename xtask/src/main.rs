@@ -9,7 +9,6 @@ mod bar;
 mod bench;
 mod ci;
 mod shell;
-mod web;
 
 use std::process::ExitCode;
 

@@ -21,6 +21,7 @@ use crate::socket_path;
 
 mod calls;
 mod listen;
+mod messages;
 
 pub use listen::Events;
 

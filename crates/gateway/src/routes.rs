@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Json, Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -18,18 +18,13 @@ use tokio::sync::Notify;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    events,
-    passphrase::{Passphrase, Vault},
-    refusal::Refusal,
-    web::{Caller, Gate},
-};
+use crate::{events, passphrase::Passphrase, passphrase::Vault, refusal::Refusal};
 
 mod circles;
 mod members;
+mod messages;
 mod talk;
 mod vault;
-mod web;
 
 /// What every route has at hand.
 #[derive(Debug, Clone)]
@@ -37,8 +32,6 @@ pub(crate) struct Desk {
     pub(crate) node: Node,
     /// Told when somebody asks the node to stop.
     pub(crate) stop: Arc<Notify>,
-    /// Keeps the loopback port, if the page is served.
-    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 /// Describes the API as an OpenAPI 3.1 document in JSON: the contents of `docs/openapi.json`.
@@ -64,10 +57,6 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(events))
         .routes(routes!(selfcheck))
         .routes(routes!(stop))
-        .routes(routes!(web::link))
-        .routes(routes!(web::enter, web::leave))
-        .routes(routes!(web::tokens, web::issue))
-        .routes(routes!(web::revoke))
         .routes(routes!(vault::vault, vault::create))
         .routes(routes!(vault::unlock))
         .routes(routes!(vault::lock))
@@ -77,7 +66,6 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(circles::invitations, circles::invite))
         .routes(routes!(circles::withdraw))
         .routes(routes!(circles::tunnels))
-        .routes(routes!(circles::contacts))
         .routes(routes!(members::members))
         .routes(routes!(members::remove_member))
         .routes(routes!(members::devices))
@@ -89,25 +77,36 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(talk::page))
         .routes(routes!(talk::own_messages))
         .routes(routes!(talk::mark_read))
-        .routes(routes!(talk::send))
+        .routes(routes!(talk::send, messages::find))
+        .routes(routes!(messages::message, messages::edit, messages::delete))
+        .routes(routes!(messages::reply))
+        .routes(routes!(messages::forward))
+        .routes(routes!(messages::react, messages::unreact))
+        .routes(routes!(messages::pin, messages::unpin))
+        .routes(routes!(messages::search))
+        .routes(routes!(messages::pins))
+        .routes(routes!(messages::set_expiry))
+        .routes(routes!(messages::keep))
+        .routes(routes!(messages::set_draft))
+        .routes(routes!(messages::block, messages::unblock))
 }
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Hexode",
-        description = "The API of one running node, on a Unix socket in its home folder and on a loopback port. Ids are 52 base32 \
+        description = "The API of one running node, on a Unix socket in its home folder. Ids are 52 base32 \
                        characters, times are milliseconds since 1970 (UTC). Every error is an `ApiError`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     components(schemas(Event, Passphrase, Vault)),
     tags(
         (name = "node", description = "The node itself"),
-        (name = "web", description = "The page, and tokens for programs on the loopback port"),
         (name = "vault", description = "The encrypted store"),
         (name = "circles", description = "Circles, invitations, tunnels"),
         (name = "members", description = "Members, devices, verification"),
-        (name = "conversations", description = "Conversations and messages")
+        (name = "conversations", description = "Conversations and messages"),
+        (name = "messages", description = "What becomes of a message: answers, edits, signs; and finding it again")
     )
 )]
 struct Description;
@@ -122,8 +121,8 @@ async fn status(State(desk): State<Desk>) -> Result<Json<Status>, Refusal> {
 /// Streams what happens, from now on, as server-sent events with an `Event` in JSON each.
 #[utoipa::path(get, path = "/v1/events", tag = "node", responses(
     (status = 200, content_type = "text/event-stream", body = Event), (status = "default", body = ApiError)))]
-async fn events(State(desk): State<Desk>, caller: Option<Extension<Caller>>) -> Response {
-    events::stream(desk.node.events(), caller.map(|Extension(caller)| (desk.node, caller.secret)))
+async fn events(State(desk): State<Desk>) -> Response {
+    events::stream(desk.node.events())
 }
 
 /// Lets the node check itself.

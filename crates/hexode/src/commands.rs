@@ -8,23 +8,30 @@ mod chat;
 mod circles;
 mod completions;
 mod conversations;
+mod delete;
 mod demo;
 mod devices;
 mod down;
+mod edit;
+mod expire;
 mod export;
+mod forward;
 mod found;
 mod group;
 mod invite;
 mod join;
+mod keep;
 mod lock;
 mod members;
-mod open;
+mod pin;
+mod react;
 mod read;
+mod reply;
+mod search;
 mod selfcheck;
 mod send;
 mod status;
 mod tail;
-mod tokens;
 mod unlock;
 mod up;
 mod verify;
@@ -64,10 +71,17 @@ commands! {
     Conversations => conversations,
     Send => send,
     Read => read,
+    Reply => reply,
+    Edit => edit,
+    Delete => delete,
+    React => react,
+    Pin => pin,
+    Forward => forward,
+    Search => search,
+    Expire => expire,
+    Keep => keep,
     Tail => tail,
     Chat => chat,
-    Open => open,
-    Tokens => tokens,
     Status => status,
     Lock => lock,
     Unlock => unlock,

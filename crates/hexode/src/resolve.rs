@@ -1,8 +1,13 @@
 //! Finds what a person means by a name or an id, and never guesses between two.
 
-use node::api::{Circle, Device, ErrorKind, Invitation, Member};
+use node::api::{Circle, Device, ErrorKind, Invitation, Member, Message};
+use wire::CircleId;
 
-use crate::{failure::Failure, session, text};
+use crate::{
+    failure::Failure,
+    session::{self, Session},
+    text,
+};
 
 /// Finds a circle by its name or id.
 pub(crate) fn circle(all: Vec<Circle>, called: &str) -> Result<Circle, Failure> {
@@ -45,6 +50,13 @@ pub(crate) fn invitation(all: Vec<Invitation>, called: &str) -> Result<Invitatio
     let found = all.into_iter().filter(|invitation| is_id(&invitation.id.to_string(), called));
     one("invitation", called, found.collect(), |invitation| invitation.id.to_string())
         .map_err(|failure| failure.hint("`hexode invite list` lists them"))
+}
+
+/// Finds a message by its id or how that begins.
+pub(crate) async fn message(session: &Session, circle: CircleId, called: &str) -> Result<Message, Failure> {
+    let found = session.client.find_messages(circle, called).await?;
+    one("message", called, found, |message| message.id.to_string())
+        .map_err(|failure| failure.hint("`hexode read --ids` shows how they begin"))
 }
 
 fn one<T>(what: &str, called: &str, mut found: Vec<T>, show: impl Fn(&T) -> String) -> Result<T, Failure> {

@@ -2,6 +2,8 @@
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
+use crate::text;
+
 /// Returns day, hour and minute in local time.
 pub(crate) fn minute(ms: u64) -> String {
     local(ms).strftime("%Y-%m-%d %H:%M").to_string()
@@ -30,6 +32,21 @@ pub(crate) fn round_trip(us: u64) -> String {
         1000..100_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
         _ => format!("{} ms", us / 1000),
     }
+}
+
+/// Returns a length of time in the largest unit that fits.
+pub(crate) fn span(seconds: u64) -> String {
+    let units = [(604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute")];
+    let fits = |(unit, _): &(u64, &str)| seconds >= *unit && seconds.is_multiple_of(*unit);
+    let found =
+        units.into_iter().find(fits).or_else(|| units.into_iter().find(|(unit, _)| seconds >= 2 * unit));
+    let (unit, name) = found.unwrap_or((1, "second"));
+    text::count(seconds / unit, name)
+}
+
+/// Returns the time now.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 /// Reads `90s`, `30m`, `24h`, `7d` or `2w` as seconds.
@@ -65,6 +82,15 @@ mod tests {
         {
             assert!(parse_span(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn spans_are_written_as_people_say_them() {
+        let said = [1, 59, 60, 90, 3600, 7200, 86_400, 604_800, 90_000, 31_557_600].map(span);
+        let expected =
+            ["1 second", "59 seconds", "1 minute", "90 seconds", "1 hour", "2 hours", "1 day", "1 week"];
+        assert_eq!(said[..8], expected);
+        assert_eq!(said[8..], ["25 hours", "8766 hours"]);
     }
 
     #[test]

@@ -2,7 +2,12 @@ use crypto::{Entropy, SigningKey};
 use serde::{Deserialize, Serialize};
 use wire::{
     Blob, ChainHead, ConversationId, DecodeError, DeviceId, MessageId, RawEntry, Run, Signature, decode,
-    decode_canonical, encode, limits,
+    decode_start, encode, limits,
+};
+
+use crate::{
+    changes::{Place, Target},
+    content::{Beside, Body, Content},
 };
 
 /// The signed part of an entry. It commits to the body by its hash, so that a body can be erased and the chain
@@ -25,20 +30,9 @@ pub struct Header {
     pub claimed_ms: u64,
     /// The hash of the body.
     pub body: [u8; 32],
-}
-
-/// What an entry says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Content {
-    /// A text, at most [`limits::TEXT`] bytes.
-    Text(String),
-}
-
-/// A body as encoded: the salt keeps the hash in the header from betraying a short text after it was erased.
-#[derive(Serialize, Deserialize)]
-struct Body {
-    salt: [u8; 16],
-    content: Content,
+    /// What the entry is, if no message. Encoded behind all other fields, and only then.
+    #[serde(skip)]
+    pub beside: Option<Beside>,
 }
 
 /// An entry that is placed in its chain.
@@ -69,6 +63,53 @@ pub struct SignedRun {
     pub signature: Signature,
 }
 
+impl Header {
+    /// Tells whether this is the body that the header commits to.
+    pub fn commits_to(&self, body: &[u8]) -> bool {
+        crypto::hash(BODY, &[body]) == self.body
+    }
+
+    /// Reads what the entry says out of its body; nothing if it is of a kind this program does not know, out of
+    /// bounds, or none that suits the entry.
+    pub fn content(&self, body: &[u8]) -> Option<Content> {
+        Content::decode(body).filter(|content| content.suits(self.beside.as_ref()))
+    }
+
+    /// Writes the header as it is signed.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = encode(self);
+        if let Some(beside) = &self.beside {
+            bytes.extend(encode(beside));
+        }
+        bytes
+    }
+
+    /// Reads a header as it was signed.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (mut header, rest): (Self, _) = decode_start(bytes, limits::HEADER)?;
+        if encode(&header).len() + rest.len() != bytes.len() {
+            return Err(DecodeError::NotCanonical);
+        }
+        if !rest.is_empty() {
+            header.beside = Some(decode(rest, limits::HEADER).unwrap_or(Beside::Unknown));
+        }
+        let known = header.beside != Some(Beside::Unknown);
+        if known && header.encode() != bytes {
+            return Err(DecodeError::NotCanonical);
+        }
+        DecodeError::check_count("seen heads", header.seen.len(), limits::SEEN)?;
+        if header.lamport > LAMPORT {
+            return Err(DecodeError::Invalid("Lamport time out of range"));
+        }
+        Ok(header)
+    }
+
+    /// Returns where the entry stands in its conversation.
+    pub fn place(&self) -> Place {
+        Place { lamport: self.lamport, author: self.author, seq: self.seq }
+    }
+}
+
 impl Entry {
     /// Makes an entry from its header and content.
     pub(crate) fn new(mut header: Header, content: &Content, entropy: &mut dyn Entropy) -> Self {
@@ -76,19 +117,15 @@ impl Entry {
         entropy.fill(&mut salt);
         let body = encode(&Body { salt, content: content.clone() });
         header.body = crypto::hash(BODY, &[&body]);
-        let header_bytes = encode(&header);
+        let header_bytes = header.encode();
         Self { id: id(&header_bytes), header, header_bytes: Blob(header_bytes), body: Some(Blob(body)) }
     }
 
     /// Reads an entry as it travels; checks that the body, if there, is the one the header commits to.
     pub fn decode(raw: RawEntry) -> Result<Self, DecodeError> {
-        let header: Header = decode_canonical(&raw.header.0, limits::HEADER)?;
-        DecodeError::check_count("seen heads", header.seen.len(), limits::SEEN)?;
-        if header.lamport > LAMPORT {
-            return Err(DecodeError::Invalid("Lamport time out of range"));
-        }
+        let header = Header::decode(&raw.header.0)?;
         if let Some(body) = &raw.body
-            && crypto::hash(BODY, &[&body.0]) != header.body
+            && !header.commits_to(&body.0)
         {
             return Err(DecodeError::Invalid("body is not the one its header commits to"));
         }
@@ -97,7 +134,12 @@ impl Entry {
 
     /// Reads what the entry says; nothing if it was erased or is of a kind this program does not know.
     pub fn content(&self) -> Option<Content> {
-        Content::decode(&self.body.as_ref()?.0)
+        self.header.content(&self.body.as_ref()?.0)
+    }
+
+    /// Names the entry for others that refer to it.
+    pub fn target(&self) -> Target {
+        Target { author: self.header.author, seq: self.header.seq, id: self.id }
     }
 
     fn weight(&self) -> usize {
@@ -106,17 +148,6 @@ impl Entry {
 
     pub(crate) fn head(&self) -> ChainHead {
         ChainHead { author: self.header.author, seq: self.header.seq, hash: *self.id.as_bytes() }
-    }
-}
-
-impl Content {
-    /// Reads the content out of a stored body.
-    pub fn decode(body: &[u8]) -> Option<Self> {
-        let body: Body = decode(body, limits::BODY).ok()?;
-        match &body.content {
-            Self::Text(text) if text.len() > limits::TEXT => None,
-            _ => Some(body.content),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use wire::{
 };
 
 use crate::{
-    Content, Descriptor, Entry, Header, Membership, SignedRun, Standing, Vouched,
+    Beside, Content, ContentError, Descriptor, Entry, Header, Membership, SignedRun, Standing, Vouched,
     entry::{LAMPORT, verify},
 };
 
@@ -143,8 +143,7 @@ impl Journal {
         Some(ConversationFrontier { descriptor: held.descriptor.encode(), chains })
     }
 
-    /// Appends an entry to this device's own chain. It must be signed ([`seal_runs`](crate::seal_runs)) and
-    /// stored before anything else is done with it.
+    /// Appends a message to this device's own chain; see [`write_beside`](Self::write_beside).
     pub fn write(
         &mut self,
         conversation: ConversationId,
@@ -153,9 +152,23 @@ impl Journal {
         now_ms: u64,
         entropy: &mut dyn Entropy,
     ) -> Result<Entry, WriteError> {
-        let Content::Text(text) = content;
-        if text.len() > limits::TEXT {
-            return Err(WriteError::TooLong { found: text.len() });
+        self.write_beside(conversation, author, None, content, now_ms, entropy)
+    }
+
+    /// Appends an entry to this device's own chain. It must be signed ([`seal_runs`](crate::seal_runs)) and
+    /// stored before anything else is done with it.
+    pub fn write_beside(
+        &mut self,
+        conversation: ConversationId,
+        author: &DeviceId,
+        beside: Option<Beside>,
+        content: &Content,
+        now_ms: u64,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Entry, WriteError> {
+        content.check()?;
+        if !content.suits(beside.as_ref()) {
+            return Err(ContentError::Unsuited.into());
         }
         let held = self.conversations.get_mut(&conversation).ok_or(WriteError::UnknownConversation)?;
         let own = held.chains.get(author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
@@ -180,6 +193,7 @@ impl Journal {
             lamport: (held.lamport + 1).min(LAMPORT),
             claimed_ms: now_ms,
             body: [0; 32],
+            beside,
         };
         let entry = Entry::new(header, content, entropy);
         for head in &entry.header.seen {
@@ -222,9 +236,6 @@ impl Journal {
             (first.header.conversation, first.header.author, first.header.seq);
         let held = self.conversations.get_mut(&conversation).ok_or(RunError::UnknownConversation)?;
         held.admits(&author, from, membership)?;
-        if entries.iter().any(|entry| entry.body.is_none()) {
-            return Err(RunError::BodyMissing);
-        }
         check_links(&entries)?;
         let chain =
             held.chains.get(&author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
@@ -347,12 +358,9 @@ pub enum WriteError {
     /// No such conversation is open.
     #[error("no such conversation")]
     UnknownConversation,
-    /// The text is longer than [`limits::TEXT`].
-    #[error("the text has {found} bytes, at most {} are allowed", limits::TEXT)]
-    TooLong {
-        /// Its length in bytes.
-        found: usize,
-    },
+    /// It is out of bounds.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// This device's own chain was forked, as when an old copy of its vault was put back.
     #[error("this device's chain was forked")]
     Forked,
@@ -390,10 +398,6 @@ pub enum RunError {
     /// The author does not take part in the conversation.
     #[error("the author does not take part in the conversation")]
     AuthorMayNot,
-    /// An entry comes without its body. Nothing in this version erases one, and a device that passes an entry on
-    /// has no right to: taken, it would blank for good what the author said.
-    #[error("an entry without its body")]
-    BodyMissing,
     /// The entries do not follow each other.
     #[error("the entries do not follow each other")]
     Broken,

@@ -49,13 +49,17 @@
 
 #![warn(missing_docs)]
 
+mod changes;
+mod content;
 mod conversation;
 mod entry;
 mod journal;
 mod vouched;
 
+pub use changes::{Change, ExpiryRules, Outcome, Place, Target};
+pub use content::{Beside, Content, ContentError, Post};
 pub use conversation::{Descriptor, DescriptorError, GroupFounding, Membership, Standing};
-pub use entry::{Content, Entry, Header, SignedRun, seal_runs};
+pub use entry::{Entry, Header, SignedRun, seal_runs};
 pub use journal::{Chain, Fork, Journal, Placed, RunError, WriteError};
 pub use vouched::Vouched;
 

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, Run, limits};
 
 use crate::{
-    Content, Descriptor, DescriptorError, Entry, Journal, Membership, RunError, SignedRun, Standing, Vouched,
-    WriteError, seal_runs,
+    Content, ContentError, Descriptor, DescriptorError, Entry, Header, Journal, Membership, RunError,
+    SignedRun, Standing, Vouched, WriteError, seal_runs,
 };
 
 const CIRCLE: CircleId = CircleId::new([7; 32]);
@@ -86,7 +86,11 @@ impl Device {
     fn store(&mut self, run: SignedRun) {
         for entry in &run.entries {
             let header = &entry.header;
-            let Some(Content::Text(text)) = entry.content() else { panic!("a text") };
+            let text = match entry.content() {
+                Some(Content::Text(text)) => text,
+                Some(other) => panic!("{other:?}"),
+                None => "(no body)".into(),
+            };
             self.held.insert((header.conversation, header.author, header.seq), entry.id);
             self.timeline.push((header.lamport, header.author, header.seq, text));
         }
@@ -242,14 +246,20 @@ fn a_fork_is_proven_kept_apart_and_the_chain_trusted_no_more() {
 }
 
 #[test]
-fn whoever_passes_an_entry_on_cannot_blank_it() {
+fn an_entry_without_its_body_keeps_its_place_and_the_chain_goes_on() {
     let (mut ann, mut ben, cara, members) = trio();
-    let whole = ann.writes(&["what she said", "two"]).remove(0).to_wire();
-    let mut blanked = whole.clone();
-    blanked.entries[0].body = None;
-    assert_eq!(ben.takes(blanked, cara.id, &members), Err(RunError::BodyMissing));
-    ben.takes(whole, ann.id, &members).unwrap();
-    assert_eq!(ben.timeline, ann.timeline);
+    let first = ann.writes(&["what she took back", "two"]).remove(0).to_wire();
+    let mut erased = first.clone();
+    let body = erased.entries[0].body.take().unwrap();
+    ben.takes(erased, cara.id, &members).unwrap();
+    ben.takes(ann.writes(&["three"]).remove(0).to_wire(), ann.id, &members).unwrap();
+    assert_eq!(ben.journal.frontier(&ben.everyone()), ann.journal.frontier(&ann.everyone()));
+    let texts: Vec<_> = ben.timeline.iter().map(|(.., text)| text.as_str()).collect();
+    assert_eq!(texts, ["(no body)", "two", "three"]);
+    // Its header says which body is the right one, should somebody have it.
+    let header = Header::decode(&first.entries[0].header.0).unwrap();
+    assert!(header.commits_to(&body.0));
+    assert!(!header.commits_to(&first.entries[1].body.as_ref().unwrap().0));
 }
 
 #[test]
@@ -284,7 +294,10 @@ fn a_text_of_64_kib_passes_and_one_byte_more_does_not() {
         ann.journal.write(everyone, &ann.id, &content, 0, &mut ann.entropy).map(|entry| entry.header.seq)
     };
     assert_eq!(write(limits::TEXT), Ok(0));
-    assert_eq!(write(limits::TEXT + 1), Err(WriteError::TooLong { found: limits::TEXT + 1 }));
+    assert_eq!(
+        write(limits::TEXT + 1),
+        Err(WriteError::Content(ContentError::TextTooLong { found: limits::TEXT + 1 }))
+    );
     assert_eq!(write(0), Ok(1));
 }
 

@@ -101,11 +101,14 @@ fn entry_vectors_hold() {
             wire::decode(&vector.bytes, limits::FRAME).map_err(|error: DecodeError| error.to_string())?;
         assert_eq!(wire::encode(&raw), vector.bytes);
         let entry = Entry::decode(raw).map_err(|error| error.to_string())?;
-        let text = entry.content().map(|Content::Text(text)| text);
+        let text = entry.content().and_then(|content| content.text().map(str::to_owned));
+        let content = entry.content().filter(|content| !matches!(content, Content::Text(_)));
         Ok(BTreeMap::from([
             ("id", entry.id.to_string()),
             ("header", serde_json::to_string(&entry.header).unwrap()),
             ("text", serde_json::to_string(&text).unwrap()),
+            ("beside", make::beside_text(&entry)),
+            ("content", serde_json::to_string(&content).unwrap()),
         ]))
     });
 }

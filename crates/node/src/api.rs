@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
-mod access;
+mod talk;
 
-pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
+pub use talk::{
+    Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
+    Text,
+};
 
 /// Why a request was not carried out, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
@@ -164,6 +167,9 @@ pub struct Member {
     pub role: Role,
     /// Whether this is oneself.
     pub me: bool,
+    /// Whether his messages are hidden on this device.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blocked: bool,
     /// His devices.
     pub devices: Vec<Device>,
 }
@@ -341,27 +347,6 @@ pub struct Path {
     pub sent: u64,
 }
 
-/// An address with which this device has exchanged packets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Contact {
-    /// The address.
-    #[schema(value_type = String)]
-    pub address: SocketAddr,
-    /// Whose it is: a device that proved its key there.
-    #[schema(value_type = String)]
-    pub device: DeviceId,
-    /// That device's name.
-    pub device_name: String,
-    /// Its member's name.
-    pub member_name: String,
-    /// When a tunnel first went there, since the node was unlocked.
-    pub first_ms: u64,
-    /// When one last did.
-    pub last_ms: u64,
-    /// Whether a tunnel goes there at this moment.
-    pub in_use: bool,
-}
-
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Conversation {
@@ -384,6 +369,25 @@ pub struct Conversation {
     pub last: Option<Message>,
     /// The hash of its whole history in order: equal on two devices that hold the same.
     pub history_digest: String,
+    /// Whether the person put it away.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub archived: bool,
+    /// Until when there is to be no notice of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until_ms: Option<u64>,
+    /// Whether it is with a member who is blocked on this device.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blocked: bool,
+    /// After how many seconds what is written now will be erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_after_s: Option<u64>,
+    /// What was written and not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Draft>,
+    /// Devices whose chain in it was forked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub forked: Vec<DeviceId>,
 }
 
 /// Between whom a conversation is.
@@ -450,6 +454,47 @@ pub struct Message {
     pub text: Option<String>,
     /// How far it has come.
     pub delivery: Delivery,
+    /// Why there is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Absence>,
+    /// The message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Quote>,
+    /// When its author gave it the text it has now, as his clock had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_ms: Option<u64>,
+    /// Members whom it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub mentions: Vec<MemberId>,
+    /// Whether it names oneself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mentions_me: bool,
+    /// The signs under it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+    /// Whether it stands where all find it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// Whether it was said elsewhere before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forwarded: bool,
+    /// When it is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+    /// How far it has come in words; only of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// Whether its author's chain was forked: his key or his disk was copied, he is not to be trusted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forked: bool,
+    /// By how much its author's clock is ahead of this device's, if it is by minutes or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_ms: Option<u64>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How far a message has come, counted over the other devices that may read it.
@@ -507,6 +552,23 @@ pub enum Event {
         circle: CircleId,
         /// The message.
         message: Message,
+    },
+    /// A message that was there says something else, bears another sign, or is gone.
+    Changed {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// The message as it is now.
+        message: Message,
+    },
+    /// A conversation's settings or draft changed, or many of its messages at once: read it again.
+    Conversation {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// Which conversation.
+        #[schema(value_type = String)]
+        conversation: ConversationId,
     },
     /// Another device has stored or read more of a chain.
     Receipt {
@@ -570,6 +632,4 @@ pub enum Event {
         /// How many.
         count: u64,
     },
-    /// Tokens were issued or revoked.
-    Tokens,
 }

@@ -8,15 +8,18 @@
 //! The engine has no threads, sockets or clock of its own. `shell` runs it for real; `testnet` runs many of
 //! them on virtual links and a virtual clock.
 
+mod bodies;
+mod change;
 mod circle;
-mod contacts;
+mod compose;
 mod flow;
 mod join;
 mod link;
+mod message;
 mod rendezvous;
 mod requests;
 mod sync;
-mod tokens;
+mod talk;
 mod view;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -63,7 +66,7 @@ pub enum Effect {
     /// Answers a front end's request.
     Answer(Answer),
     /// Tells front ends what happened.
-    Publish(api::Event),
+    Publish(Box<api::Event>),
 }
 
 /// A request that was dealt with, and with what outcome.
@@ -147,6 +150,8 @@ pub struct Engine {
 struct Open {
     vault: Vault,
     circles: BTreeMap<CircleId, CircleState>,
+    /// When what came lately is put into the words' index.
+    index_at: Option<Duration>,
 }
 
 impl fmt::Debug for Engine {
@@ -177,13 +182,23 @@ impl Engine {
     }
 
     /// Opens the vault and starts the tunnels of all its circles.
-    pub fn unlock(&mut self, passphrase: &Passphrase) -> Result<Vec<Effect>, ApiError> {
+    ///
+    /// What has expired meanwhile is erased before anything can be asked.
+    pub fn unlock(&mut self, passphrase: &Passphrase, time: Time) -> Result<Vec<Effect>, ApiError> {
         if self.open.is_some() {
             return Ok(Vec::new());
         }
         let vault = Vault::open(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
             .map_err(|error| from_open(&error))?;
-        self.opened(vault)
+        let effects = self.opened(vault)?;
+        if let Some(open) = &mut self.open
+            && let Err(error) = open.erase_expired(time.wall_ms)
+        {
+            // What cannot be erased must not be shown either.
+            self.open = None;
+            return Err(from_store(&error));
+        }
+        Ok(effects)
     }
 
     /// Ends all tunnels, closes the vault and drops every key.
@@ -196,7 +211,7 @@ impl Engine {
         }
         let shut = |circle: &CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
         let mut effects: Vec<_> = open.circles.keys().map(shut).collect();
-        effects.push(Effect::Publish(api::Event::Locked));
+        effects.push(Effect::Publish(Box::new(api::Event::Locked)));
         effects
     }
 
@@ -204,8 +219,10 @@ impl Engine {
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();
-        effects.push(Effect::Publish(api::Event::Unlocked));
-        self.open = Some(Open { vault, circles });
+        effects.push(Effect::Publish(Box::new(api::Event::Unlocked)));
+        let unindexed = vault.unindexed(1).map_err(|error| from_store(&error))?;
+        let index_at = (!unindexed.is_empty()).then_some(Duration::ZERO);
+        self.open = Some(Open { vault, circles, index_at });
         Ok(effects)
     }
 
@@ -237,7 +254,8 @@ impl Engine {
 
     /// Returns when the next turn is due although nothing comes in.
     pub fn deadline(&self) -> Option<Duration> {
-        self.open.as_ref()?.circles.values().filter_map(CircleState::deadline).min()
+        let open = self.open.as_ref()?;
+        open.circles.values().filter_map(CircleState::deadline).chain(open.index_at).min()
     }
 
     /// Describes the node.
@@ -277,6 +295,18 @@ struct Gathered {
 }
 
 impl Open {
+    /// Erases all messages whose time is over.
+    fn erase_expired(&mut self, now_ms: u64) -> Result<(), StoreError> {
+        for circle in self.circles.values_mut() {
+            while circle.talk.next_expiry_ms.is_some_and(|next_ms| next_ms <= now_ms) {
+                let mut tx = self.vault.begin()?;
+                circle.expire_part(&mut tx, now_ms)?;
+                tx.commit()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores what is still to be stored before the vault is closed.
     fn keep_receipts(&mut self) -> Result<(), StoreError> {
         let mut tx = self.vault.begin()?;
@@ -331,6 +361,14 @@ impl Open {
             let ctx = &mut Ctx { tx: &mut tx, effects, entropy, time, watched };
             circle.restart_tunnel(ctx, setup);
             circle.finish_turn(ctx)?;
+        }
+        let stored = self.circles.values_mut().map(|circle| std::mem::take(&mut circle.talk.stored));
+        let stored = stored.fold(false, |any, stored| any | stored);
+        if stored {
+            self.index_at = Some(time.since_start + QUIET);
+        } else if self.index_at.is_some_and(|at| at <= time.since_start) {
+            let more = compose::index_part(&mut tx, INDEXED)?;
+            self.index_at = more.then(|| time.since_start + PAUSE);
         }
         tx.commit()
     }
@@ -412,5 +450,10 @@ impl From<StoreError> for RequestError {
     }
 }
 
+/// For how long nothing must come before what came is put into the words' index, how much of it in one turn, and how
+/// long others have their turn in between.
+const QUIET: Duration = Duration::from_secs(2);
+const INDEXED: usize = 128;
+const PAUSE: Duration = Duration::from_millis(50);
 /// The vault's folder in the home.
 const VAULT: &str = "vault";

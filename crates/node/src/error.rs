@@ -1,7 +1,7 @@
 //! Turns every room's errors into words for a person, in this one place.
 
 use charter::{CommandError, InvitationError};
-use journal::WriteError;
+use journal::{ContentError, WriteError};
 use vault::{CreateError, OpenError, StoreError};
 use wire::NameError;
 
@@ -84,9 +84,10 @@ impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         let message = error.to_string();
         match error {
-            WriteError::TooLong { .. } => {
+            WriteError::Content(ContentError::TextTooLong { .. }) => {
                 Self::new(ErrorKind::User, message).hint("cut the text in two, each at most 64 KiB")
             }
+            WriteError::Content(_) => Self::new(ErrorKind::User, message),
             WriteError::UnknownConversation => Self::new(ErrorKind::NotFound, message),
             WriteError::Forked => Self::new(ErrorKind::Conflict, message)
                 .hint("an old copy of this vault was used; add this device anew and remove the old one"),

@@ -2,7 +2,7 @@
 
 use tokio::sync::{broadcast, oneshot};
 use vault::Passphrase;
-use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId};
+use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
 use crate::{
     api::{self, ApiError, ErrorKind, Event},
@@ -35,21 +35,15 @@ impl Node {
 
     /// Makes the vault and opens it.
     pub async fn create(&self, passphrase: String) -> Result<(), ApiError> {
-        self.open(passphrase, true).await.map(drop)
+        self.open(passphrase, true).await
     }
 
     /// Opens the vault and starts the tunnels of all circles.
     pub async fn unlock(&self, passphrase: String) -> Result<(), ApiError> {
-        self.open(passphrase, false).await.map(drop)
-    }
-
-    /// Opens the vault like [`unlock`](Self::unlock), and tells whether it was this passphrase that opened it: `false` if
-    /// it was open before, which proves nothing of the passphrase.
-    pub async fn unlock_by(&self, passphrase: String) -> Result<bool, ApiError> {
         self.open(passphrase, false).await
     }
 
-    async fn open(&self, passphrase: String, create: bool) -> Result<bool, ApiError> {
+    async fn open(&self, passphrase: String, create: bool) -> Result<(), ApiError> {
         let passphrase = Passphrase::new(&zeroize::Zeroizing::new(passphrase));
         let (answer, opened) = oneshot::channel();
         self.shell.order(Order::Open { passphrase, create, answer });
@@ -167,13 +161,6 @@ impl Node {
         self.call(move |access| access.tunnels(circle, &snapshot)).await
     }
 
-    /// Lists the addresses this device has exchanged packets with, in the last day or since it was unlocked.
-    pub async fn contacts(&self, circle: CircleId) -> Result<Vec<api::Contact>, ApiError> {
-        let snapshot = self.call(move |access| access.snapshot(circle)).await?;
-        let snapshot = snapshot.await.unwrap_or_default();
-        self.call(move |access| access.contacts(circle, &snapshot)).await
-    }
-
     /// Lists the conversations, the one with the newest message first.
     pub async fn conversations(&self, circle: CircleId) -> Result<Vec<api::Conversation>, ApiError> {
         self.call(move |access| access.conversations(circle)).await
@@ -191,6 +178,138 @@ impl Node {
     /// Sends a message; returns when it is stored durably on this device.
     pub async fn send(&self, circle: CircleId, request: api::Send) -> Result<api::Message, ApiError> {
         self.call(move |access| access.send(circle, &request)).await
+    }
+
+    /// Shows one message as it is now.
+    pub async fn message(&self, circle: CircleId, message: MessageId) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.message(circle, message)).await
+    }
+
+    /// Finds messages whose ids begin as a text does, eight characters or more.
+    pub async fn find_messages(&self, circle: CircleId, text: String) -> Result<Vec<api::Message>, ApiError> {
+        self.call(move |access| access.find_messages(circle, &text)).await
+    }
+
+    /// Answers a message.
+    pub async fn reply(
+        &self,
+        circle: CircleId,
+        message: MessageId,
+        reply: api::Text,
+    ) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.reply(circle, message, &reply.text)).await
+    }
+
+    /// Says a message's text again in another conversation.
+    pub async fn forward(
+        &self,
+        circle: CircleId,
+        message: MessageId,
+        forward: api::Forward,
+    ) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.forward(circle, message, &forward.to)).await
+    }
+
+    /// Gives one's own message another text.
+    pub async fn edit(
+        &self,
+        circle: CircleId,
+        message: MessageId,
+        edit: api::Text,
+    ) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.edit(circle, message, &edit.text)).await?;
+        self.message(circle, message).await
+    }
+
+    /// Takes one's own message back: its text is erased on every device.
+    pub async fn delete(&self, circle: CircleId, message: MessageId) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.delete(circle, message)).await?;
+        self.message(circle, message).await
+    }
+
+    /// Puts one's sign under a message; an empty one takes it away.
+    pub async fn react(
+        &self,
+        circle: CircleId,
+        message: MessageId,
+        react: api::React,
+    ) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.react(circle, message, &react.sign)).await?;
+        self.message(circle, message).await
+    }
+
+    /// Puts a message where all find it, or takes it away from there.
+    pub async fn pin(
+        &self,
+        circle: CircleId,
+        message: MessageId,
+        pinned: bool,
+    ) -> Result<api::Message, ApiError> {
+        self.call(move |access| access.pin(circle, message, pinned)).await?;
+        self.message(circle, message).await
+    }
+
+    /// Lists the messages that were put where all find them.
+    pub async fn pins(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+    ) -> Result<Vec<api::Message>, ApiError> {
+        self.call(move |access| access.pins(circle, conversation)).await
+    }
+
+    /// Sets after what time what is written in a conversation from now on is erased everywhere.
+    pub async fn set_expiry(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+        expire: api::Expire,
+    ) -> Result<(), ApiError> {
+        self.call(move |access| access.set_expiry(circle, conversation, expire.after_s)).await
+    }
+
+    /// Puts a conversation away, or mutes it, on this device.
+    pub async fn keep(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+        keep: api::Keep,
+    ) -> Result<api::Conversation, ApiError> {
+        self.call(move |access| access.keep(circle, conversation, &keep)).await
+    }
+
+    /// Keeps what was written and not sent, on this device.
+    pub async fn set_draft(
+        &self,
+        circle: CircleId,
+        conversation: ConversationId,
+        draft: api::Draft,
+    ) -> Result<(), ApiError> {
+        self.call(move |access| access.set_draft(circle, conversation, &draft)).await
+    }
+
+    /// Hides a member's messages on this device, or shows them again.
+    pub async fn block(&self, circle: CircleId, member: MemberId, blocked: bool) -> Result<(), ApiError> {
+        self.call(move |access| access.block(circle, member, blocked)).await
+    }
+
+    /// Looks for words in all that is held of a circle.
+    pub async fn search(&self, circle: CircleId, query: api::SearchQuery) -> Result<api::Findings, ApiError> {
+        while self.call(|access| access.index_part()).await? {}
+        let limit = query.limit.unwrap_or(50).clamp(1, 1000) as usize;
+        let mut from = query.from.map(|from| i64::try_from(from).unwrap_or(i64::MAX));
+        let mut messages = Vec::new();
+        loop {
+            let (part, room) = (query.clone(), limit - messages.len());
+            let (found, next) =
+                self.call(move |access| access.search_part(circle, &part, from, room)).await?;
+            messages.extend(found);
+            from = next;
+            if messages.len() >= limit || next.is_none() {
+                let next = next.and_then(|next| u64::try_from(next).ok());
+                return Ok(api::Findings { messages, next });
+            }
+        }
     }
 
     /// Reads a part of a conversation.
@@ -237,31 +356,6 @@ impl Node {
             }
         }
         Ok(messages)
-    }
-
-    /// Lists the clients that hold tokens.
-    pub async fn tokens(&self) -> Result<Vec<api::Token>, ApiError> {
-        self.call(|access| access.tokens()).await
-    }
-
-    /// Issues a token to a program.
-    pub async fn issue_token(&self, request: api::NewToken) -> Result<api::IssuedToken, ApiError> {
-        self.call(move |access| access.issue_token(&request)).await
-    }
-
-    /// Keeps a browser's session, of which the front end made the secret; it holds for 30 days.
-    pub async fn keep_session(&self, name: String, secret: String) -> Result<api::Token, ApiError> {
-        self.call(move |access| access.keep_session(&name, &secret)).await
-    }
-
-    /// Revokes a token.
-    pub async fn revoke_token(&self, id: String) -> Result<(), ApiError> {
-        self.call(move |access| access.revoke_token(&id)).await
-    }
-
-    /// Finds the token of which this is the secret, if there is one that still holds.
-    pub async fn token(&self, secret: String) -> Result<Option<api::Token>, ApiError> {
-        self.call(move |access| access.token(&secret)).await
     }
 
     /// Checks what can be checked of this node by itself.

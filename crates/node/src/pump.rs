@@ -34,12 +34,9 @@ impl Pump {
             match order {
                 Order::Input(input) => batch.push(input),
                 Order::Open { passphrase, create, answer } => {
-                    let was_locked = engine.vault().is_none();
-                    let opened = if create { engine.create(&passphrase) } else { engine.unlock(&passphrase) };
-                    let _ = answer.send(opened.map(|opened| {
-                        effects.extend(opened);
-                        was_locked
-                    }));
+                    let opened =
+                        if create { engine.create(&passphrase) } else { engine.unlock(&passphrase, time) };
+                    let _ = answer.send(opened.map(|opened| effects.extend(opened)));
                 }
                 Order::Lock(done) | Order::Stop(done) => {
                     effects.extend(engine.lock());
@@ -57,7 +54,7 @@ impl Pump {
                 Effect::Answer(answer) => answer.give(),
                 Effect::Publish(event) => {
                     // An error says only that nobody listens.
-                    let _ = self.events.send(event);
+                    let _ = self.events.send(*event);
                 }
                 other => rest.push(other),
             }

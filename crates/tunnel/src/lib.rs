@@ -32,13 +32,11 @@ mod event;
 mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
-mod gate;
 mod greet;
 mod hello;
 mod knock;
 pub mod lan;
 mod link;
-mod pass;
 mod pulse;
 mod shell;
 mod status;

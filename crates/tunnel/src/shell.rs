@@ -29,7 +29,6 @@ use crate::{
     accept::{self, Heard, Porter},
     contact::Contact,
     endpoint,
-    gate::Gate,
     greet::Identity,
     knock::Knocking,
     lan,
@@ -43,22 +42,14 @@ pub(crate) async fn start(
     sink: Arc<dyn EventSink>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> Result<(), BindError> {
-    let identity = Arc::new(Identity {
-        circle: config.circle,
-        device: DeviceId::new(config.key.public()),
-        key: config.key.clone(),
-        instance: u64::from_be_bytes(crypto::Entropy::bytes(&mut crypto::OsEntropy)),
-    });
-    let gate = Arc::new(Gate::new(identity.clone()));
-    let endpoint = endpoint::bind(&config, gate.clone()).await?;
-    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, sink);
+    let endpoint = endpoint::bind(&config).await?;
+    let (shell, inbox) = Shell::new(config, endpoint, sink);
     tokio::spawn(shell.run(commands, inbox));
     Ok(())
 }
 
 struct Shell {
     identity: Arc<Identity>,
-    gate: Arc<Gate>,
     timing: Timing,
     endpoint: Endpoint,
     sink: Arc<dyn EventSink>,
@@ -102,22 +93,21 @@ struct Inbox {
 }
 
 impl Shell {
-    fn new(
-        config: Config,
-        identity: Arc<Identity>,
-        gate: Arc<Gate>,
-        endpoint: Endpoint,
-        sink: Arc<dyn EventSink>,
-    ) -> (Self, Inbox) {
+    fn new(config: Config, endpoint: Endpoint, sink: Arc<dyn EventSink>) -> (Self, Inbox) {
         let (heard, heard_inbox) = mpsc::unbounded_channel();
         let (dialled, dialled_inbox) = mpsc::unbounded_channel();
         let (knocking, knocking_inbox) = mpsc::unbounded_channel();
         let (decided, decided_inbox) = mpsc::unbounded_channel();
         let (links, links_inbox) = mpsc::unbounded_channel();
         let (found, found_inbox) = mpsc::channel(FINDINGS);
+        let identity = Identity {
+            circle: config.circle,
+            device: DeviceId::new(config.key.public()),
+            key: config.key,
+            instance: u64::from_be_bytes(crypto::Entropy::bytes(&mut crypto::OsEntropy)),
+        };
         let shell = Self {
-            identity,
-            gate,
+            identity: Arc::new(identity),
             timing: config.timing,
             endpoint,
             sink,
@@ -149,7 +139,6 @@ impl Shell {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, mut inbox: Inbox) {
         let porter = Porter {
             endpoint: self.endpoint.clone(),
-            gate: self.gate.clone(),
             identity: self.identity.clone(),
             allowed: self.allowed.subscribe(),
             timing: self.timing.clone(),
@@ -225,7 +214,6 @@ impl Shell {
         self.stale |= !matches!(command, Command::Send { .. } | Command::Snapshot(_));
         match command {
             Command::Allow(devices) => self.allow(devices),
-            Command::Invitations(invitations) => self.gate.invite(&invitations),
             Command::Know { device, addresses } => self.know(device, &addresses),
             Command::Send { device, link, frame } => self.send(device, link, frame),
             Command::Close { device, reason } => self.close(device, reason),
@@ -246,7 +234,6 @@ impl Shell {
 
     fn allow(&mut self, mut devices: BTreeSet<DeviceId>) {
         devices.remove(&self.identity.device);
-        self.gate.allow(&devices);
         let gone: Vec<_> = self.links.keys().filter(|device| !devices.contains(device)).copied().collect();
         for device in gone {
             self.down(device, code::GO_AWAY, DownReason::NotAllowed);

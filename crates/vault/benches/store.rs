@@ -11,8 +11,8 @@ use std::{
 };
 
 use hexode_vault::{
-    Appended, CircleState, ConversationRow, EntryRecord, Kdf, NewCircle, Options, Passphrase,
-    TimelinePosition, Vault,
+    Appended, CircleState, ConversationRow, EntryKind, EntryRecord, Gone, Kdf, NewCircle, Options,
+    Passphrase, TimelinePosition, Vault,
 };
 use wire::{Blob, CircleId, ConversationId, DeviceId, MessageId, Signature};
 
@@ -116,6 +116,8 @@ fn entry(row: u64) -> EntryRecord {
         header: Blob(id.iter().copied().cycle().take(150).collect()),
         body: Some(Blob(vec![row as u8; 300])),
         signature: row.is_multiple_of(64).then_some(Signature([1; 64])),
+        kind: EntryKind::Message,
+        gone: Gone::Not,
     }
 }
 

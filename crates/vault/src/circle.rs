@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     CircleRow, StoreError, Turn, Vault,
+    conversation::forget_words,
     row::{Code, code, decode, id},
 };
 
@@ -145,7 +146,16 @@ impl Turn<'_> {
 
     /// Forgets a circle and all that belongs to it: keys, charter, conversations, messages.
     pub fn remove_circle(&mut self, circle: CircleRow) -> Result<(), StoreError> {
-        self.write(|db| db.prepare_cached("DELETE FROM circle WHERE id = ?1")?.execute([circle]))?;
+        const HELD: &str = "SELECT EXISTS (SELECT 1 FROM conversation v JOIN entry e ON e.conversation = v.id
+            WHERE v.circle = ?1)";
+        self.vault.scrub |= self.write(|db| {
+            let held: bool = db.prepare_cached(HELD)?.query_row([circle], |row| row.get(0))?;
+            db.prepare_cached("DELETE FROM circle WHERE id = ?1")?.execute([circle])?;
+            if held {
+                forget_words(db)?;
+            }
+            Ok(held)
+        })?;
         self.vault.chains.clear();
         Ok(())
     }

@@ -1,4 +1,4 @@
-use sqlcipher::rusqlite::{OptionalExtension, Result as SqlResult, Row};
+use sqlcipher::rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row};
 use wire::{Blob, ConversationId};
 
 use crate::{CircleRow, ConversationRow, StoreError, Turn, Vault, row::id};
@@ -16,12 +16,14 @@ pub struct ConversationRecord {
     pub descriptor: Blob,
     /// Whether the person put it away.
     pub archived: bool,
+    /// Until when the person wants no notice of it.
+    pub muted_until_ms: u64,
 }
 
 impl Vault {
     /// Returns a circle's conversations, oldest first.
     pub fn conversations(&self, circle: CircleRow) -> Result<Vec<ConversationRecord>, StoreError> {
-        const SQL: &str = "SELECT id, circle, conversation_id, descriptor, archived
+        const SQL: &str = "SELECT id, circle, conversation_id, descriptor, archived, muted_until_ms
             FROM conversation WHERE circle = ?1 ORDER BY id";
         self.read(|db| db.prepare_cached(SQL)?.query_map([circle], conversation)?.collect())
     }
@@ -32,7 +34,7 @@ impl Vault {
         circle: CircleRow,
         conversation_id: &ConversationId,
     ) -> Result<Option<ConversationRecord>, StoreError> {
-        const SQL: &str = "SELECT id, circle, conversation_id, descriptor, archived
+        const SQL: &str = "SELECT id, circle, conversation_id, descriptor, archived, muted_until_ms
             FROM conversation WHERE circle = ?1 AND conversation_id = ?2";
         let key = (circle, conversation_id.as_bytes());
         self.read(|db| db.prepare_cached(SQL)?.query_row(key, conversation).optional())
@@ -65,8 +67,10 @@ impl Turn<'_> {
     /// Forgets a conversation and all its messages.
     pub fn remove_conversation(&mut self, conversation: ConversationRow) -> Result<(), StoreError> {
         self.write(|db| {
-            db.prepare_cached("DELETE FROM conversation WHERE id = ?1")?.execute([conversation])
+            db.prepare_cached("DELETE FROM conversation WHERE id = ?1")?.execute([conversation])?;
+            forget_words(db)
         })?;
+        self.vault.scrub = true;
         self.vault.chains.clear();
         Ok(())
     }
@@ -79,5 +83,11 @@ fn conversation(row: &Row<'_>) -> SqlResult<ConversationRecord> {
         conversation: id(row, 2, ConversationId::new)?,
         descriptor: Blob(row.get(3)?),
         archived: row.get(4)?,
+        muted_until_ms: row.get(5)?,
     })
+}
+
+/// Empties the words' index, to be made anew: positions of what was removed may be given to others.
+pub(crate) fn forget_words(db: &Connection) -> SqlResult<()> {
+    db.execute_batch("INSERT INTO words (words) VALUES ('delete-all'); UPDATE words_until SET position = 0")
 }

@@ -1,7 +1,19 @@
 use sqlcipher::rusqlite::{OptionalExtension, Result as SqlResult, Row};
 use wire::{Blob, ConversationId, DeviceId, MessageId, Signature};
 
-use crate::{CircleRow, ConversationRow, StoreError, Turn, Vault, row::id};
+use crate::{
+    CircleRow, ConversationRow, StoreError, Turn, Vault,
+    row::{Code, code, decode, id},
+};
+
+/// The columns of an entry, its author first.
+macro_rules! columns {
+    () => {
+        "c.author, e.seq, e.message_id, e.lamport, e.claimed_ms, e.received_ms, e.header, e.body, e.signature, e.kind, \
+         e.gone"
+    };
+}
+pub(crate) use columns;
 
 /// A journal entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +36,58 @@ pub struct EntryRecord {
     pub body: Option<Blob>,
     /// The author's signature over this entry's id, where a run ends.
     pub signature: Option<Signature>,
+    /// What sort of entry it is.
+    pub kind: EntryKind,
+    /// Why there is no body.
+    pub gone: Gone,
+}
+
+/// What sort of entry it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EntryKind {
+    /// Something to read.
+    #[default]
+    Message,
+    /// Another text for a message.
+    Edit,
+    /// Takes a message back.
+    Delete,
+    /// A sign under a message.
+    React,
+    /// Puts a message where all find it.
+    Pin,
+    /// Sets when messages are erased.
+    Expiry,
+    /// Something that the program which stored it did not know.
+    Unknown,
+}
+
+impl Code for EntryKind {
+    const ALL: &'static [(Self, i64)] = &[
+        (Self::Message, 0),
+        (Self::Edit, 1),
+        (Self::Delete, 2),
+        (Self::React, 3),
+        (Self::Pin, 4),
+        (Self::Expiry, 5),
+        (Self::Unknown, 6),
+    ];
+}
+
+/// Why an entry has no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gone {
+    /// It has one, or it has not come yet.
+    #[default]
+    Not,
+    /// Its author took it back.
+    Deleted,
+    /// Its time was over.
+    Expired,
+}
+
+impl Code for Gone {
+    const ALL: &'static [(Self, i64)] = &[(Self::Not, 0), (Self::Deleted, 1), (Self::Expired, 2)];
 }
 
 /// The last entry of a chain.
@@ -100,9 +164,12 @@ impl Vault {
         max_entries: usize,
         max_bytes: usize,
     ) -> Result<Vec<EntryRecord>, StoreError> {
-        const SQL: &str = "SELECT c.author, e.seq, e.message_id, e.lamport, e.claimed_ms, e.received_ms, e.header,
-            e.body, e.signature FROM chain c CROSS JOIN entry e
-            WHERE c.conversation = ?1 AND c.author = ?2 AND e.chain = c.id AND e.seq >= ?3 ORDER BY e.seq LIMIT ?4";
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM chain c CROSS JOIN entry e
+            WHERE c.conversation = ?1 AND c.author = ?2 AND e.chain = c.id AND e.seq >= ?3 ORDER BY e.seq LIMIT ?4"
+        );
         // A place beyond what can be stored has nothing behind it.
         let from_seq = i64::try_from(from_seq).unwrap_or(i64::MAX);
         self.read(|db| {
@@ -128,11 +195,14 @@ impl Vault {
     /// Looks among the newest first: fast for what people refer to, about a millisecond for a million entries.
     pub fn entry(&self, message: &MessageId) -> Result<Option<(ConversationRow, EntryRecord)>, StoreError> {
         const NEWEST: &str = "SELECT coalesce(max(position) >> 13, -1) FROM entry";
-        const SQL: &str = "SELECT c.author, e.seq, e.message_id, e.lamport, e.claimed_ms, e.received_ms, e.header,
-            e.body, e.signature, e.conversation FROM entry e CROSS JOIN chain c
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            ", e.conversation FROM entry e CROSS JOIN chain c
             WHERE e.position >> 13 = ?1 AND substr(e.message_id, 1, 8) = substr(?2, 1, 8) AND e.message_id = ?2
-            AND c.id = e.chain";
-        let found = |row: &Row<'_>| Ok((row.get(9)?, entry(row)?));
+            AND c.id = e.chain"
+        );
+        let found = |row: &Row<'_>| Ok((row.get(11)?, entry(row)?));
         self.read(|db| {
             let newest: i64 = db.prepare_cached(NEWEST)?.query_row([], |row| row.get(0))?;
             let mut select = db.prepare_cached(SQL)?;
@@ -181,7 +251,7 @@ impl Turn<'_> {
     ) -> Result<Appended, StoreError> {
         const ADD: &str =
             "INSERT INTO entry (conversation, chain, seq, lamport, message_id, claimed_ms, received_ms,
-            header, body, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            header, body, signature, kind, gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
             ON CONFLICT (chain, seq) DO NOTHING";
         let chain = self.chain(conversation, &entry.author)?;
         let signature = entry.signature.as_ref().map(|signature| &signature.0);
@@ -198,6 +268,8 @@ impl Turn<'_> {
                 &entry.header.0,
                 entry.body.as_ref().map(|body| &body.0),
                 signature,
+                code(entry.kind),
+                code(entry.gone),
             ))
         })?;
         if added == 1 { Ok(Appended::Stored) } else { self.compare(chain, entry) }
@@ -219,18 +291,6 @@ impl Turn<'_> {
             }
             Ok(Appended::Known)
         })
-    }
-
-    /// Erases an entry's body; its place in the chain stays.
-    pub fn erase_body(
-        &mut self,
-        conversation: ConversationRow,
-        author: &DeviceId,
-        seq: u64,
-    ) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE entry SET body = NULL WHERE seq = ?3
-            AND chain = (SELECT id FROM chain WHERE conversation = ?1 AND author = ?2)";
-        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, author.as_bytes(), seq))).map(drop)
     }
 
     /// Keeps the proof of a fork; the first for each chain.
@@ -275,7 +335,7 @@ impl Turn<'_> {
     }
 }
 
-/// Reads the nine columns of an entry, its author first.
+/// Reads an entry's eleven columns.
 pub(crate) fn entry(row: &Row<'_>) -> SqlResult<EntryRecord> {
     Ok(EntryRecord {
         author: id(row, 0, DeviceId::new)?,
@@ -287,6 +347,8 @@ pub(crate) fn entry(row: &Row<'_>) -> SqlResult<EntryRecord> {
         header: Blob(row.get(6)?),
         body: row.get::<_, Option<Vec<u8>>>(7)?.map(Blob),
         signature: row.get::<_, Option<[u8; 64]>>(8)?.map(Signature),
+        kind: decode(row, 9)?,
+        gone: decode(row, 10)?,
     })
 }
 

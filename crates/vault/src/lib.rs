@@ -28,14 +28,16 @@
 //! ```
 //!
 //! # Specification
-//! `docs/spec/04-vault.md` · the schema: `src/schema/v1.sql`
+//! `docs/spec/04-vault.md` · the schema: `src/schema`
 
 #![warn(missing_docs)]
 
+mod change;
 mod charter;
 mod circle;
 mod conversation;
 mod device;
+mod draft;
 mod entry;
 mod error;
 mod files;
@@ -49,6 +51,7 @@ mod passphrase;
 mod receipt;
 mod row;
 mod schema;
+mod search;
 mod setting;
 mod timeline;
 mod turn;
@@ -57,11 +60,13 @@ mod vault;
 #[cfg(test)]
 mod tests;
 
+pub use change::Lacking;
 pub use charter::{CharterEntries, CharterRecord};
 pub use circle::{CircleRecord, CircleState, NewCircle, RendezvousRecord};
 pub use conversation::ConversationRecord;
 pub use device::{AddressRecord, AddressSource, VerificationMethod, VerificationRecord};
-pub use entry::{Appended, EntryRecord, ForkRecord, Head};
+pub use draft::DraftRecord;
+pub use entry::{Appended, EntryKind, EntryRecord, ForkRecord, Gone, Head};
 pub use error::{CreateError, OpenError, Part, StoreError, WipeError};
 pub use harden::harden_process;
 pub use invitation::IssuedInvitation;
@@ -69,6 +74,7 @@ pub use kdf::Kdf;
 pub use passphrase::{Passphrase, WeakPassphrase};
 pub use receipt::ReceiptRecord;
 pub use row::{CircleRow, ConversationRow};
+pub use search::{Hit, Unindexed};
 pub use timeline::TimelinePosition;
 pub use turn::Turn;
 pub use vault::{Durability, Options, Vault};

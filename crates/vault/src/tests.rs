@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use tempfile::TempDir;
-use wire::{Blob, CircleId, ConversationId, DeviceId, MessageId, Signature};
+use wire::{Blob, CircleId, ConversationId, DeviceId, MemberId, MessageId, Signature};
 
 use crate::*;
 
 mod canary;
 mod crash;
+mod erase;
 mod full;
 mod migration;
 mod opening;
@@ -80,6 +81,8 @@ fn entry(author: u8, seq: u64, lamport: u64) -> EntryRecord {
         header: Blob(id.repeat(5)),
         body: Some(Blob(vec![author; 300])),
         signature: seq.is_multiple_of(16).then_some(Signature([author; 64])),
+        kind: EntryKind::Message,
+        gone: Gone::Not,
     }
 }
 

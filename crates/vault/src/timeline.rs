@@ -1,6 +1,9 @@
 use wire::DeviceId;
 
-use crate::{ConversationRow, EntryRecord, StoreError, Vault, entry::entry};
+use crate::{
+    ConversationRow, EntryRecord, StoreError, Vault,
+    entry::{columns, entry},
+};
 
 /// Where an entry stands on every device's screen: by Lamport time, then author, then place in his chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +23,7 @@ impl From<&EntryRecord> for TimelinePosition {
 }
 
 impl Vault {
-    /// Returns the last entries of a conversation before a position (or at its end), in the order of the timeline.
+    /// Returns the last messages of a conversation before a position (or at its end), in the order of the timeline.
     pub fn timeline_before(
         &self,
         conversation: ConversationRow,
@@ -33,7 +36,7 @@ impl Vault {
         Ok(page)
     }
 
-    /// Returns the first entries of a conversation after a position (or from its start), in the order of the timeline.
+    /// Returns the first messages of a conversation after a position (or from its start), in the order of the timeline.
     pub fn timeline_after(
         &self,
         conversation: ConversationRow,
@@ -69,8 +72,9 @@ const END: TimelinePosition =
 macro_rules! timeline {
     ($condition:literal, $order:literal) => {
         concat!(
-            "SELECT c.author, e.seq, e.message_id, e.lamport, e.claimed_ms, e.received_ms, e.header, e.body,
-             e.signature FROM entry e CROSS JOIN chain c WHERE e.conversation = ?1 AND c.id = e.chain ",
+            "SELECT ",
+            columns!(),
+            " FROM entry e CROSS JOIN chain c WHERE e.conversation = ?1 AND e.kind = 0 AND c.id = e.chain ",
             $condition,
             " ORDER BY e.lamport ",
             $order,

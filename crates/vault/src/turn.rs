@@ -27,6 +27,7 @@ impl Turn<'_> {
     pub fn commit(mut self) -> Result<(), StoreError> {
         self.write(|db| db.prepare_cached("COMMIT")?.execute([]))?;
         self.committed = true;
+        self.vault.scrub();
         Ok(())
     }
 

@@ -22,6 +22,8 @@ pub struct Vault {
     pub(crate) connection: Connection,
     /// The numbers of chains met of late, so that a batch looks each up once.
     pub(crate) chains: HashMap<(ConversationRow, DeviceId), i64>,
+    /// Whether something was erased that still stands in older pages of the write-ahead log.
+    pub(crate) scrub: bool,
     blob_key: Zeroizing<[u8; 32]>,
     files: Files,
 }
@@ -94,7 +96,13 @@ impl Vault {
         let master = header.unwrap(passphrase)?;
         let mut connection = connect(&files.database(), &master, options.durability)?;
         match schema::migrate(&mut connection, schema::MIGRATIONS) {
-            Ok(Schema::Current) => Ok(Self::new(connection, &master, files)),
+            Ok(Schema::Current) => {
+                let mut vault = Self::new(connection, &master, files);
+                // A crash may have come between the erasing of something and this.
+                vault.scrub = true;
+                vault.scrub();
+                Ok(vault)
+            }
             // What counted as a vault had a schema: a file that was cut to nothing is no empty vault.
             Ok(Schema::Fresh) => Err(OpenError::Damaged { what: Part::Database }),
             Ok(Schema::Newer { found }) => {
@@ -106,7 +114,7 @@ impl Vault {
 
     fn new(connection: Connection, master: &MasterKey, files: Files) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { connection, chains: HashMap::new(), blob_key: master.blobs(), files }
+        Self { connection, chains: HashMap::new(), scrub: false, blob_key: master.blobs(), files }
     }
 
     /// Wraps the master key under another passphrase; nothing else is written anew.
@@ -168,6 +176,18 @@ impl Vault {
         let verdict: String =
             self.read(|db| db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
         if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: Part::Database }) }
+    }
+
+    /// Moves the write-ahead log into the database and empties it, if something was erased: what is gone from the
+    /// database is then gone from all files.
+    pub(crate) fn scrub(&mut self) {
+        if !self.scrub {
+            return;
+        }
+        let moved: Result<i64, _> =
+            self.read(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)));
+        // Where it fails, the disk is full or broken: it is tried again with the next turn.
+        self.scrub = !matches!(moved, Ok(0));
     }
 
     /// Returns the key under which the keys of encrypted files stand.

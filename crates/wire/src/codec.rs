@@ -5,12 +5,17 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_allocvec(value).expect("encoding to memory fails only for types this workspace does not use")
 }
 
-/// Decodes exactly one value of at most `limit` bytes, with nothing behind it.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, DecodeError> {
+/// Decodes one value from the start of at most `limit` bytes, and returns what stands behind it.
+pub fn decode_start<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<(T, &[u8]), DecodeError> {
     if bytes.len() > limit {
         return Err(DecodeError::TooLong { limit, found: bytes.len() });
     }
-    let (value, rest) = postcard::take_from_bytes(bytes).map_err(DecodeError::Malformed)?;
+    postcard::take_from_bytes(bytes).map_err(DecodeError::Malformed)
+}
+
+/// Decodes exactly one value of at most `limit` bytes, with nothing behind it.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, DecodeError> {
+    let (value, rest) = decode_start(bytes, limit)?;
     match rest.len() {
         0 => Ok(value),
         left => Err(DecodeError::Trailing { left }),

@@ -37,6 +37,10 @@ pub enum Frame {
     Addresses(#[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<DeviceAddresses>),
     /// The sender has answered the last `CharterHave` in part: whoever wants the rest asks again.
     CharterMore,
+    /// Bodies that the sender lacks of entries it holds, at most [`limits::WANTED`].
+    Wanted(#[serde(deserialize_with = "bounded::list::<_, _, { limits::WANTED }>")] Vec<EntryPlace>),
+    /// Answers the last `Wanted`: how many of the places, from the first on, were looked at, and what bodies there were.
+    Bodies(u64, #[serde(deserialize_with = "bounded::list::<_, _, { limits::WANTED }>")] Vec<EntryBody>),
 }
 
 /// How far a device holds one conversation.
@@ -93,6 +97,26 @@ pub struct Receipt {
     pub read: u64,
 }
 
+/// One entry's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EntryPlace {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Whose chain.
+    pub author: DeviceId,
+    /// The place in it, from 0.
+    pub seq: u64,
+}
+
+/// The body of an entry that is held elsewhere without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryBody {
+    /// The entry.
+    pub place: EntryPlace,
+    /// Its body, to which the entry's header commits.
+    pub body: Blob,
+}
+
 /// Where one device can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceAddresses {
@@ -135,6 +159,11 @@ impl Frame {
                 devices.iter().try_for_each(|device| {
                     DecodeError::check_count("addresses", device.addresses.len(), limits::ADDRESSES)
                 })
+            }
+            Self::Wanted(places) => DecodeError::check_count("wanted bodies", places.len(), limits::WANTED),
+            Self::Bodies(_, bodies) => {
+                DecodeError::check_count("bodies", bodies.len(), limits::WANTED)?;
+                bodies.iter().try_for_each(|body| check_len(&body.body, limits::BODY))
             }
             Self::CharterDone | Self::CharterMore | Self::Rendezvous(..) => Ok(()),
         }
@@ -181,6 +210,11 @@ mod tests {
     #[test]
     fn frames_are_read_back() {
         let head = ChainHead { author: DeviceId::new([1; 32]), seq: 300, hash: [2; 32] };
+        let place = EntryPlace {
+            conversation: ConversationId::new([8; 32]),
+            author: DeviceId::new([1; 32]),
+            seq: 300,
+        };
         for frame in [
             Frame::CharterHave(vec![EntryId::new([9; 32])]),
             Frame::CharterEntries(vec![Blob(vec![1, 2, 3])]),
@@ -192,6 +226,8 @@ mod tests {
             ),
             Frame::Entries(vec![run(2, 200)]),
             Frame::Receipts(7, Vec::new()),
+            Frame::Wanted(vec![place]),
+            Frame::Bodies(1, vec![EntryBody { place, body: Blob(vec![1, 2, 3]) }]),
             Frame::Addresses(vec![DeviceAddresses {
                 device: DeviceId::new([1; 32]),
                 addresses: vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()],

@@ -22,7 +22,9 @@ pub mod limits;
 mod name;
 
 pub use blob::{Blob, Signature};
-pub use codec::{DecodeError, decode, decode_canonical, encode};
-pub use frame::{ChainHead, ConversationFrontier, DeviceAddresses, Frame, RawEntry, Receipt, Run};
+pub use codec::{DecodeError, decode, decode_canonical, decode_start, encode};
+pub use frame::{
+    ChainHead, ConversationFrontier, DeviceAddresses, EntryBody, EntryPlace, Frame, RawEntry, Receipt, Run,
+};
 pub use id::{CircleId, ConversationId, DeviceId, EntryId, IdError, MemberId, MessageId};
 pub use name::{Name, NameError};

@@ -4,6 +4,12 @@
 pub const FRAME: usize = 1 << 20;
 /// The largest text of one message, in bytes of UTF-8.
 pub const TEXT: usize = 64 << 10;
+/// How many members one message names.
+pub const MENTIONS: usize = 64;
+/// The largest sign under a message, in bytes of UTF-8.
+pub const SIGN: usize = 32;
+/// After how many seconds at most messages are erased: ten years.
+pub const EXPIRY_S: u64 = 3653 * 86_400;
 /// The largest body of one journal entry, in bytes: a text and its wrapping.
 pub const BODY: usize = TEXT + (4 << 10);
 /// The largest header of one journal entry, in bytes.
@@ -51,3 +57,5 @@ pub const RECOVERY_KEYS: usize = 16;
 pub const HINTS: usize = 4;
 /// How many addresses an invitation names of each of them.
 pub const HINT_ADDRESSES: usize = 8;
+/// How many bodies a device asks for at once.
+pub const WANTED: usize = 256;

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::SigningKey;
-use journal::{Content, Descriptor, Entry, Journal, Membership, SignedRun, Standing, seal_runs};
+use journal::{Beside, Content, Descriptor, Entry, Journal, Membership, SignedRun, Standing, seal_runs};
 use wire::{CircleId, DeviceId, MemberId, MessageId, RawEntry, Run, limits};
 
 use super::{Bound, Counter, Decoder, SMALL};
@@ -41,7 +41,9 @@ fn entry(runs: &[SignedRun]) -> Decoder {
             let Ok(raw) = wire::decode::<RawEntry>(bytes, limits::FRAME) else { return false };
             let header = raw.header.clone();
             let Ok(entry) = Entry::decode(raw) else { return false };
-            assert_eq!(wire::encode(&entry.header), header.0, "a header has one encoding");
+            if entry.header.beside != Some(Beside::Unknown) {
+                assert_eq!(entry.header.encode(), header.0, "a header has one encoding");
+            }
             entry.body.is_none() || entry.content().is_some()
         }),
     }

@@ -1,6 +1,6 @@
 use wire::{
-    Blob, ChainHead, CircleId, ConversationFrontier, ConversationId, DeviceAddresses, DeviceId, EntryId,
-    Frame, MemberId, MessageId, Name, RawEntry, Receipt, Run, Signature,
+    Blob, ChainHead, CircleId, ConversationFrontier, ConversationId, DeviceAddresses, DeviceId, EntryBody,
+    EntryId, EntryPlace, Frame, MemberId, MessageId, Name, RawEntry, Receipt, Run, Signature,
 };
 
 use super::{Bound, Decoder, SMALL};
@@ -54,6 +54,8 @@ fn frames() -> Vec<Frame> {
     let entry = RawEntry { header: Blob(vec![1; 160]), body: Some(Blob(vec![2; 300])) };
     let erased = RawEntry { body: None, ..entry.clone() };
     let run = Run { entries: vec![entry.clone(), erased, entry], signature: Signature([3; 64]) };
+    let place =
+        EntryPlace { conversation: ConversationId::new([4; 32]), author: DeviceId::new([1; 32]), seq: 301 };
     let receipt = Receipt {
         conversation: ConversationId::new([4; 32]),
         author: DeviceId::new([1; 32]),
@@ -69,6 +71,8 @@ fn frames() -> Vec<Frame> {
         Frame::CharterEntries(vec![Blob(vec![1; 300]), Blob(vec![2; 200])]),
         Frame::CharterDone,
         Frame::CharterMore,
+        Frame::Wanted(vec![place]),
+        Frame::Bodies(1, vec![EntryBody { place, body: Blob(vec![5; 300]) }]),
         Frame::Frontier(
             vec![ConversationFrontier { descriptor: Blob(vec![0]), chains: vec![head; 3] }; 2],
             true,

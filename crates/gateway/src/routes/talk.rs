@@ -16,10 +16,10 @@ use crate::{
 pub(super) struct OneConversation {
     /// The circle's id.
     #[param(value_type = String)]
-    circle: CircleId,
+    pub(super) circle: CircleId,
     /// The conversation's id.
     #[param(value_type = String)]
-    conversation: ConversationId,
+    pub(super) conversation: ConversationId,
 }
 
 /// Names a conversation in the address, in any way that a person would.

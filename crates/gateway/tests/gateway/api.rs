@@ -3,8 +3,8 @@
 use crate::house::{House, PASSPHRASE};
 use hexode_gateway::{Vault, client::ClientError};
 use node::api::{
-    ApiError, ConversationKind, ErrorKind, Event, Found, InvitationState, Invite, PageQuery, Role, Send,
-    TunnelState,
+    Absence, ApiError, ConversationKind, Draft, ErrorKind, Event, Expire, Forward, Found, InvitationState,
+    Invite, Keep, PageQuery, React, Role, SearchQuery, Send, Text, TunnelState,
 };
 
 fn kind(error: ClientError) -> ErrorKind {
@@ -95,6 +95,63 @@ async fn one_device_founds_invites_and_talks_to_itself() {
     let exported = client.own_messages(circle.id, everyone.id, 0).await.unwrap();
     assert_eq!(exported.iter().map(|message| message.id).collect::<Vec<_>>(), [first.id, last.id]);
     assert!(client.selfcheck().await.unwrap().iter().all(|check| check.holds));
+}
+
+#[tokio::test]
+async fn a_message_is_answered_corrected_marked_found_and_taken_back() {
+    let house = House::open().await;
+    let client = &house.client;
+    let found = Found { name: "Friends".into(), member: "Ann".into(), device: "laptop".into() };
+    let circle = client.found(&found).await.unwrap().id;
+    let said = client.send(circle, &send("everyone", "The beans are up")).await.unwrap();
+    assert_eq!(said.progress.unwrap().words, "stored");
+    let mut events = client.events().await.unwrap();
+    let text = |text: &str| Text { text: text.into() };
+
+    let edited = client.edit(circle, said.id, &text("The peas are up")).await.unwrap();
+    assert_eq!(edited.text.as_deref(), Some("The peas are up"));
+    assert!(edited.edited_ms.is_some());
+    let heard = loop {
+        if let Event::Changed { message, .. } = events.next().await.unwrap().unwrap() {
+            break message;
+        }
+    };
+    assert_eq!(heard, edited);
+    let marked = client.react(circle, said.id, &React { sign: "🌱".into() }).await.unwrap();
+    assert_eq!((marked.reactions[0].sign.as_str(), marked.reactions[0].mine), ("🌱", true));
+    assert!(client.unreact(circle, said.id).await.unwrap().reactions.is_empty());
+    assert!(client.pin(circle, said.id, true).await.unwrap().pinned);
+    let everyone = client.conversation(circle, "everyone").await.unwrap().id;
+    assert_eq!(client.pins(circle, everyone).await.unwrap()[0].id, said.id);
+    assert!(!client.pin(circle, said.id, false).await.unwrap().pinned);
+    let answer = client.reply(circle, said.id, &text("all of them, @Ann?")).await.unwrap();
+    assert_eq!(answer.reply_to.unwrap().text.as_deref(), Some("The peas are up"));
+    assert!(answer.mentions_me);
+    let note = client.forward(circle, said.id, &Forward { to: "Ann".into() }).await.unwrap();
+    assert!(note.forwarded && note.conversation != everyone);
+
+    let id = said.id.to_string();
+    assert_eq!(client.find_messages(circle, id.get(..8).unwrap()).await.unwrap()[0].id, said.id);
+    assert_eq!(kind(client.find_messages(circle, "?").await.unwrap_err()), ErrorKind::User);
+    let query = |words: &str| SearchQuery { words: words.into(), ..SearchQuery::default() };
+    let found = client.search(circle, &query("peas & up")).await.unwrap();
+    assert_eq!(found.messages.iter().map(|message| message.id).collect::<Vec<_>>(), [note.id, said.id]);
+    assert!(client.search(circle, &query("beans")).await.unwrap().messages.is_empty());
+
+    let gone = client.delete(circle, said.id).await.unwrap();
+    assert_eq!((gone.text, gone.absent), (None, Some(Absence::Deleted)));
+    assert_eq!(kind(client.edit(circle, said.id, &text("x")).await.unwrap_err()), ErrorKind::Conflict);
+    let answer = client.message(circle, answer.id).await.unwrap();
+    assert_eq!(answer.reply_to.unwrap().text, None);
+
+    let draft = Draft { text: "not yet".into(), reply_to: Some(answer.id) };
+    client.set_draft(circle, everyone, &draft).await.unwrap();
+    client.set_expiry(circle, everyone, &Expire { after_s: 3600 }).await.unwrap();
+    let keep = Keep { archived: Some(true), muted_until_ms: Some(u64::MAX) };
+    let kept = client.keep(circle, everyone, &keep).await.unwrap();
+    assert_eq!((kept.archived, kept.draft, kept.expires_after_s), (true, Some(draft), Some(3600)));
+    let me = client.members(circle).await.unwrap()[0].id;
+    assert_eq!(kind(client.block(circle, me, true).await.unwrap_err()), ErrorKind::User);
 }
 
 #[tokio::test]

@@ -20,13 +20,18 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-        let text = match self.text.as_slice() {
-            [dash] if dash == "-" => read()?,
-            words => words.join(" "),
-        };
+        let text = text(&self.text)?;
         let circle = session.circle().await?;
         let message = session.client.send(circle.id, &api::Send { to: self.to, text }).await?;
         if session.json { session.print_json(&message) } else { Ok(()) }
+    }
+}
+
+/// Puts a text together from words on the command line, or reads it.
+pub(super) fn text(words: &[String]) -> Result<String, Failure> {
+    match words {
+        [dash] if dash == "-" => read(),
+        words => Ok(words.join(" ")),
     }
 }
 

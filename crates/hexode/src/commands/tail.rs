@@ -27,7 +27,12 @@ impl Args {
             let note = match event {
                 Event::Message { message, .. } => {
                     let title = titles.of(&session, circle.id, message.conversation).await?;
-                    session.print(&format!("[{title}] {}", read::show(&message)))?;
+                    session.print(&format!("[{title}] {}", read::show(&message, false)))?;
+                    continue;
+                }
+                Event::Changed { message, .. } => {
+                    let title = titles.of(&session, circle.id, message.conversation).await?;
+                    session.print(&format!("[{title}] changed: {}", read::show(&message, false)))?;
                     continue;
                 }
                 Event::Roster { .. } => {
@@ -46,9 +51,10 @@ impl Args {
                 }
                 Event::Locked => "the node was locked".into(),
                 Event::Unlocked => "the node was unlocked".into(),
-                Event::Receipt { .. } | Event::Standing { .. } | Event::Tunnel { .. } | Event::Tokens => {
-                    continue;
-                }
+                Event::Receipt { .. }
+                | Event::Conversation { .. }
+                | Event::Standing { .. }
+                | Event::Tunnel { .. } => continue,
             };
             session.print(&format!("({note})\n"))?;
         }
@@ -81,11 +87,13 @@ impl Titles {
 fn of_circle(event: &Event) -> Option<wire::CircleId> {
     match event {
         Event::Message { circle, .. }
+        | Event::Changed { circle, .. }
+        | Event::Conversation { circle, .. }
         | Event::Receipt { circle, .. }
         | Event::Roster { circle }
         | Event::Standing { circle, .. }
         | Event::Tunnel { circle, .. }
         | Event::Fork { circle, .. } => Some(*circle),
-        Event::Locked | Event::Unlocked | Event::Missed { .. } | Event::Tokens => None,
+        Event::Locked | Event::Unlocked | Event::Missed { .. } => None,
     }
 }

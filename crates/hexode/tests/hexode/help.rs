@@ -25,10 +25,19 @@ fn the_program_says_what_it_can_do() {
       conversations  List the circle's conversations
       send           Send a message: it is stored on this device and goes out from there by itself
       read           Read a conversation, oldest first, and mark it as read
+      reply          Answer a message, in its conversation
+      edit           Give your own message another text; everybody sees that it was edited
+      delete         Take your own message back: its text is erased on every device that hears of it
+      react          Put a sign under a message
+      pin            Put a message where all find it, take it away from there, or list those that are
+                     there
+      forward        Say a message's text again in another conversation, without saying whose it was
+      search         Find words in all that this device holds; what came last is shown first
+      expire         Let what is written in a conversation from now on disappear everywhere after a
+                     while
+      keep           Mute, archive or block on this device; nobody else is told
       tail           Show messages as they come, until Ctrl-C; marks nothing as read
       chat           Talk on a full screen; F1 shows the keys
-      open           Open the page of the running node in a browser, by a link that works once
-      tokens         List, issue and revoke tokens: who may use the node over its loopback port
       status         Show how the node stands and who is connected how
       lock           Lock the node: close its tunnels and its vault and drop the keys from memory
       unlock         Unlock the node; makes the vault if there is none yet
@@ -108,12 +117,6 @@ fn the_program_says_what_it_can_do() {
 
       -v, --verbose...
               Log more to standard error; twice and thrice for still more
-
-          --web-port <PORT>
-              The loopback port on which the page is served [default: any free one, the same every time]
-
-          --no-web
-              Serve no page, and listen on no loopback port
 
       -h, --help
               Print help (see a summary with '-h')

@@ -8,3 +8,4 @@ mod device;
 mod errors;
 mod help;
 mod node;
+mod talk;

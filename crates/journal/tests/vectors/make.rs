@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crypto::{Entropy, SigningKey};
 use data_encoding::HEXLOWER;
 use hexode_journal::{
-    Content, Descriptor, Entry, Header, Journal, Membership, SignedRun, Standing, seal_runs,
+    Beside, Content, Descriptor, Entry, Header, Journal, Membership, Post, SignedRun, Standing, Target,
+    seal_runs,
 };
 use serde::Serialize;
-use wire::{ChainHead, CircleId, DeviceId, MemberId, RawEntry, Run};
+use wire::{ChainHead, CircleId, DeviceId, MemberId, RawEntry, Run, limits};
 
 pub(crate) const CIRCLE: CircleId = CircleId::new([7; 32]);
 
@@ -34,6 +35,22 @@ impl Ann {
             journal.write(everyone, &self.device, &content, 1_700_000_000_000, &mut Fixed(salt)).unwrap()
         };
         texts.iter().map(write).collect()
+    }
+
+    /// Writes one thing to everyone.
+    fn says(&self, beside: Option<Beside>, content: &Content, salt: u8) -> Entry {
+        let mut journal = Journal::new(CIRCLE);
+        let everyone = journal.open(Descriptor::Everyone);
+        let now_ms = 1_700_000_000_000;
+        journal.write_beside(everyone, &self.device, beside, content, now_ms, &mut Fixed(salt)).unwrap()
+    }
+
+    /// Writes what the journal would not: out of bounds, under a header that commits to it.
+    fn says_anything(&self, beside: Option<Beside>, content: &Content, of: &Entry) -> Entry {
+        let body = wire::encode(&([5u8; 16], content));
+        let hash = crypto::hash("hexode/journal/body/1", &[&body]);
+        let header = Header { body: hash, beside, ..of.header.clone() };
+        Entry::decode(RawEntry { header: header.encode().into(), body: Some(body.into()) }).unwrap()
     }
 
     fn run(&self, entries: &[Entry]) -> SignedRun {
@@ -126,6 +143,8 @@ fn entries(add: Add<'_>) {
             ("id", entry.id.to_string()),
             ("header", serde_json::to_string(&entry.header).unwrap()),
             ("text", serde_json::to_string(&text).unwrap()),
+            ("beside", beside_text(entry)),
+            ("content", serde_json::to_string(&entry.content().filter(is_more)).unwrap()),
         ];
         add(name, &head, &wire::encode(&raw));
     };
@@ -141,6 +160,22 @@ fn entries(add: Add<'_>) {
     good("entry-that-has-seen-others", &seen, Some("Hello"));
     let last = decoded(&Header { lamport: 1 << 53, ..first.header.clone() }, &first);
     good("entry-greatest-lamport", &last, Some("Hello"));
+
+    for (name, beside, content) in contents(first.target()) {
+        let entry = ann.says(beside, &content, 5);
+        good(&format!("entry-{name}"), &entry, content.text());
+        if beside.is_some() {
+            good(&format!("entry-{name}-erased"), &Entry { body: None, ..entry }, None);
+        }
+    }
+    let reaction = Some(Beside::React(first.target()));
+    let long = Content::React { sign: "x".repeat(limits::SIGN + 1) };
+    good("entry-reaction-too-long", &ann.says_anything(reaction, &long, &first), None);
+    let mut later = raw(&first);
+    later.header.0.extend([0x7f, 1, 2, 3]);
+    good("entry-of-a-later-version", &Entry::decode(later).unwrap(), None);
+    let unsuited = Content::Text("a text under the header of a reaction".into());
+    good("entry-unsuited", &ann.says_anything(reaction, &unsuited, &first), None);
 
     let mut bad = |name: &str, comment: &str, raw: &RawEntry| {
         add(name, &[refused(), ("comment", comment.to_owned())], &wire::encode(raw));
@@ -185,7 +220,7 @@ fn runs(add: Add<'_>) {
     put("run-in-disorder", &[refused(), error("the entries do not follow each other")], &swapped);
     let mut blanked = first.clone();
     blanked.entries[0].body = None;
-    put("run-without-a-body", &[refused(), error("an entry without its body")], &blanked);
+    put("run-without-a-body", &[accepted(), new(2)], &blanked);
     let ben = SigningKey::from_seed(&[2; 32]);
     let mut journal = Journal::new(CIRCLE);
     let everyone = journal.open(Descriptor::Everyone);
@@ -195,6 +230,34 @@ fn runs(add: Add<'_>) {
     let stranger = seal_runs(vec![entry], &ben).remove(0).to_wire();
     let why = error("the author does not take part in the conversation");
     put("run-of-a-stranger", &[refused(), why], &stranger);
+}
+
+/// One of every kind of entry that is more than a text.
+fn contents(target: Target) -> Vec<(&'static str, Option<Beside>, Content)> {
+    let mentions = vec![MemberId::new([2; 32])];
+    let text = || "Hello @Ben".to_owned();
+    let post = Post { text: text(), reply: Some(target), mentions: mentions.clone(), forwarded: true };
+    vec![
+        ("post", None, Content::Post(post)),
+        ("edit", Some(Beside::Edit(target)), Content::Edit { text: text(), mentions }),
+        ("delete", Some(Beside::Delete(target)), Content::Delete),
+        ("reaction", Some(Beside::React(target)), Content::React { sign: "👍".into() }),
+        ("pin", Some(Beside::Pin(target)), Content::Pin { pinned: true }),
+        ("expiry", Some(Beside::Expiry), Content::Expiry { after_s: 86_400 }),
+    ]
+}
+
+/// Writes what an entry is that is no message.
+pub(crate) fn beside_text(entry: &Entry) -> String {
+    match &entry.header.beside {
+        Some(Beside::Unknown) => "\"Unknown\"".into(),
+        known => serde_json::to_string(known).unwrap(),
+    }
+}
+
+/// Tells whether a content is more than a text.
+fn is_more(content: &Content) -> bool {
+    !matches!(content, Content::Text(_))
 }
 
 fn raw(entry: &Entry) -> RawEntry {

@@ -1,13 +1,12 @@
 //! One circle as this device holds it in memory: charter, journal, links, and what others have stored and read.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::Duration,
 };
 
-use charter::{Charter, Invitation, InvitationState};
+use charter::{Charter, Invitation};
 use crypto::SigningKey;
 use journal::{Chain, Descriptor, Entry, Journal, Membership, SignedRun};
 use serde::{Deserialize, Serialize};
@@ -18,8 +17,8 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, S
 
 use super::{
     Ctx, Effect, Setup,
-    contacts::Contacts,
     link::{ChainKey, Link},
+    talk::{Kept, Talk},
 };
 use crate::api;
 
@@ -52,11 +51,11 @@ pub(crate) struct CircleState {
     pub(crate) rendezvous: BTreeMap<EntryId, Signature>,
     /// When hearsay about a device's addresses is heard again.
     pub(crate) hearsay_at: BTreeMap<DeviceId, Duration>,
-    /// At which addresses other devices were met.
-    pub(crate) contacts: Contacts,
     pub(crate) listen_port: u16,
     pub(crate) trouble: Option<String>,
 
+    /// What is kept in memory of messages.
+    pub(crate) talk: Talk,
     /// Entries this device wrote in this turn, not yet signed and stored.
     pub(crate) written: Vec<Entry>,
     /// Runs that were stored in this turn.
@@ -97,9 +96,9 @@ impl CircleState {
             unreachable: BTreeMap::new(),
             rendezvous: BTreeMap::new(),
             hearsay_at: BTreeMap::new(),
-            contacts: Contacts::default(),
             listen_port: 0,
             trouble: None,
+            talk: Talk::default(),
             written: Vec::new(),
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
@@ -179,7 +178,6 @@ impl CircleState {
             device: *device,
             addresses: addresses.clone(),
         }));
-        commands.push(tunnel::Command::Invitations(self.knockable()));
         commands.push(tunnel::Command::LanSecrets(self.lan_secrets()));
         commands
     }
@@ -194,17 +192,6 @@ impl CircleState {
             devices.into_iter().map(|device| device.id).take(TUNNELS_PER_MEMBER).collect::<Vec<_>>()
         };
         roster.members().values().flat_map(of_member).filter(|device| *device != self.me).collect()
-    }
-
-    /// Lists the keys of the invitations whose holders are answered: those that are open, and of the others those that
-    /// were good for longest, so that whoever comes late is told so.
-    pub(crate) fn knockable(&self) -> BTreeSet<[u8; 32]> {
-        if self.standing != Standing::Member {
-            return BTreeSet::new();
-        }
-        let mut all: Vec<_> = self.charter.roster().invitations().values().collect();
-        all.sort_by_key(|invited| (invited.state != InvitationState::Open, Reverse(invited.expires_ms)));
-        all.into_iter().take(KNOCKABLE).map(|invited| *invited.public.as_bytes()).collect()
     }
 
     /// Lists the charter entries since which a rendezvous secret of its own holds, each with its author: the founding,
@@ -270,7 +257,6 @@ impl CircleState {
     /// Takes over what is not kept in the vault from the state that a failed turn spoilt.
     pub(crate) fn inherit(&mut self, old: &mut Self, trouble: &str, effects: &mut Vec<Effect>) {
         self.addresses = std::mem::take(&mut old.addresses);
-        self.contacts = std::mem::take(&mut old.contacts);
         self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
         effects.extend(old.links.keys().map(|device| self.close(*device)));
@@ -296,7 +282,8 @@ impl CircleState {
 
     /// Returns when this circle wants a turn although nothing comes in.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.lazy_at.into_iter().chain(self.heard_at).chain(self.restart_at).min()
+        let timers = [self.lazy_at, self.heard_at, self.restart_at, self.talk.expiry_at];
+        timers.into_iter().flatten().min()
     }
 
     /// Takes note that the tunnel did not start; it is tried again.
@@ -361,6 +348,8 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
             Descriptor::decode(&conversation.descriptor.0, &record.circle).map_err(|_| damaged())?;
         let id = state.journal.open(descriptor);
         state.conversations.insert(id, conversation.row);
+        let kept = Kept { archived: conversation.archived, muted_until_ms: conversation.muted_until_ms };
+        state.talk.kept.insert(id, kept);
         for head in vault.chain_heads(conversation.row)? {
             let forked = forks.contains(&(id, head.author));
             let chain = Chain { len: head.seq + 1, head: *head.message.as_bytes(), forked };
@@ -374,6 +363,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
             state.read.insert((id, author), read);
         }
     }
+    state.restore_talk(vault)?;
     for known in vault.addresses(record.row)? {
         state.known.entry(known.device).or_default().push(known.address);
     }
@@ -404,6 +394,4 @@ impl From<Standing> for api::CircleState {
 const RESTART: Duration = Duration::from_secs(5);
 /// With how many devices of one member there are tunnels at most.
 const TUNNELS_PER_MEMBER: usize = 16;
-/// Of how many invitations the holders are answered.
-const KNOCKABLE: usize = 256;
 const RENDEZVOUS: &str = "hexode/node/rendezvous/2";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use journal::{SignedRun, seal_runs};
-use vault::{Appended, CircleState as Standing, EntryRecord, StoreError};
+use vault::{CircleState as Standing, EntryRecord, StoreError};
 use wire::{Blob, ConversationId, DeviceId, Frame, RawEntry, Receipt, Run, limits};
 
 use super::{CircleState, Ctx, Effect, link::ChainKey};
@@ -13,7 +13,7 @@ impl Ctx<'_, '_> {
     /// Adds an event if anyone listens.
     pub(crate) fn publish(&mut self, event: impl FnOnce() -> api::Event) {
         if self.watched {
-            self.effects.push(Effect::Publish(event()));
+            self.effects.push(Effect::Publish(Box::new(event())));
         }
     }
 }
@@ -31,9 +31,13 @@ impl CircleState {
         if self.heard_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.keep_receipts(ctx.tx)?;
         }
+        self.expire(ctx)?;
         let devices: Vec<_> = self.links.keys().copied().collect();
         devices.iter().for_each(|device| self.answer_charter(ctx, *device));
         if self.standing == Standing::Member {
+            if std::mem::take(&mut self.talk.lacks) {
+                devices.iter().try_for_each(|device| self.ask_bodies(ctx, *device))?;
+            }
             for device in devices {
                 self.ask_again(ctx, device);
                 self.fill(ctx, device)?;
@@ -53,29 +57,7 @@ impl CircleState {
         let row = self.conversation_row(ctx, conversation)?;
         let last = run.entries.len() - 1;
         for (at, entry) in run.entries.iter().enumerate() {
-            let appended = ctx.tx.append_entry(
-                row,
-                &EntryRecord {
-                    author,
-                    seq: entry.header.seq,
-                    message: entry.id,
-                    lamport: entry.header.lamport,
-                    claimed_ms: entry.header.claimed_ms,
-                    received_ms: ctx.time.wall_ms,
-                    header: entry.header_bytes.clone(),
-                    body: entry.body.clone(),
-                    signature: (at == last).then_some(run.signature),
-                },
-            )?;
-            // The journal in memory says the place is free; if the vault does not agree the turn is undone and
-            // memory read back.
-            if appended != Appended::Stored {
-                return Err(StoreError::Conflict);
-            }
-            if ctx.watched {
-                let message = self.message_view(conversation, entry, ctx.time.wall_ms);
-                ctx.effects.push(Effect::Publish(api::Event::Message { circle: self.id, message }));
-            }
+            self.store_entry(ctx, row, entry, (at == last).then_some(run.signature))?;
         }
         if author == self.me {
             let devices: Vec<_> = self.links.keys().copied().collect();

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tunnel::LinkId;
 use wire::{ConversationId, DeviceId, EntryId};
 
+use super::bodies::Asked;
+
 /// One author's chain in one conversation.
 pub(crate) type ChainKey = (ConversationId, DeviceId);
 
@@ -44,6 +46,8 @@ pub(crate) struct Link {
     pub(crate) taken: u64,
     /// The last `taken` that it was told.
     pub(crate) taken_told: u64,
+    /// Bodies it was asked for.
+    pub(crate) asked: Asked,
     window: Window,
 }
 
@@ -67,6 +71,7 @@ impl Link {
             forks: BTreeSet::new(),
             taken: 0,
             taken_told: 0,
+            asked: Asked::default(),
             window: Window::default(),
         }
     }

@@ -4,9 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use charter::{Charter, FoundingTerms, Hint, Invitation, Keep, Newcomer, Terms};
 use crypto::SigningKey;
-use journal::{Content, Descriptor};
+use journal::{Content, Descriptor, Post};
 use tokio::sync::oneshot;
-use vault::{CircleState as Standing, IssuedInvitation, NewCircle, TimelinePosition, VerificationRecord};
+use vault::{
+    CircleState as Standing, EntryKind, IssuedInvitation, NewCircle, TimelinePosition, VerificationRecord,
+};
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, Name, Signature};
 
 use super::{
@@ -24,7 +26,7 @@ impl Access<'_, '_> {
     }
 
     /// Runs `act` on a circle taken out of the map, so that it and the rest of the turn can be used together.
-    fn with<T>(
+    pub(super) fn with<T>(
         &mut self,
         id: CircleId,
         act: impl FnOnce(&mut Self, &mut CircleState) -> Result<T, RequestError>,
@@ -39,7 +41,7 @@ impl Access<'_, '_> {
     }
 
     /// Like [`with`](Self::with), for what only a member's device can do.
-    fn as_member<T>(
+    pub(super) fn as_member<T>(
         &mut self,
         id: CircleId,
         act: impl FnOnce(&mut Self, &mut CircleState) -> Result<T, RequestError>,
@@ -323,15 +325,13 @@ impl Access<'_, '_> {
             let to = circle.find_conversation(&request.to)?;
             let conversation = circle.journal.open(to);
             circle.conversation_row(&mut access.ctx, conversation)?;
-            let content = Content::Text(request.text.clone());
-            let (me, now_ms) = (circle.me, access.ctx.time.wall_ms);
-            let entry = circle
-                .journal
-                .write(conversation, &me, &content, now_ms, access.ctx.entropy)
-                .map_err(ApiError::from)?;
-            let shown = circle.message_view(conversation, &entry, now_ms);
-            circle.written.push(entry);
-            Ok(shown)
+            let mentions = circle.mentions(&conversation, &request.text);
+            let text = request.text.clone();
+            let content = match mentions.is_empty() {
+                true => Content::Text(text),
+                false => Content::Post(Post { text, mentions, ..Post::default() }),
+            };
+            access.write(circle, conversation, None, &content)
         })
     }
 
@@ -362,8 +362,9 @@ impl Access<'_, '_> {
             if more {
                 records.remove(0);
             }
-            let messages = records.iter().map(|record| circle.record_view(conversation, record)).collect();
-            Ok(api::Page { messages, more })
+            let now_ms = access.ctx.time.wall_ms;
+            let show = |record| circle.show(access.ctx.tx, now_ms, conversation, record);
+            Ok(api::Page { messages: records.iter().map(show).collect::<Result<_, _>>()?, more })
         })
     }
 
@@ -407,8 +408,18 @@ impl Access<'_, '_> {
             let Some(row) = circle.conversations.get(&conversation) else {
                 return Ok(Vec::new());
             };
-            let records = access.ctx.tx.entries_from(*row, &circle.me, from, limit, EXPORT_BYTES)?;
-            Ok(records.iter().map(|record| circle.record_view(conversation, record)).collect())
+            let (mut from, now_ms) = (from, access.ctx.time.wall_ms);
+            loop {
+                let records = access.ctx.tx.entries_from(*row, &circle.me, from, limit, EXPORT_BYTES)?;
+                let Some(last) = records.last() else { return Ok(Vec::new()) };
+                from = last.seq + 1;
+                let messages = records.iter().filter(|record| record.kind == EntryKind::Message);
+                let show = |record| circle.show(access.ctx.tx, now_ms, conversation, record);
+                let shown = messages.map(show).collect::<Result<Vec<_>, _>>()?;
+                if !shown.is_empty() {
+                    return Ok(shown);
+                }
+            }
         })
     }
 
@@ -429,14 +440,6 @@ impl Access<'_, '_> {
         snapshot: &tunnel::Snapshot,
     ) -> Result<Vec<api::Tunnel>, RequestError> {
         self.with(id, |access, circle| Ok(circle.tunnels_view(access, snapshot)?))
-    }
-
-    pub(crate) fn contacts(
-        &mut self,
-        id: CircleId,
-        snapshot: &tunnel::Snapshot,
-    ) -> Result<Vec<api::Contact>, RequestError> {
-        self.with(id, |access, circle| Ok(circle.contacts_view(access, snapshot)?))
     }
 
     pub(crate) fn conversation_ids(&mut self, id: CircleId) -> Result<Vec<ConversationId>, RequestError> {
@@ -479,7 +482,7 @@ impl CircleState {
     }
 
     /// Finds a member by id, or by name if only one bears it.
-    fn find_member(&self, text: &str) -> Result<MemberId, ApiError> {
+    pub(super) fn find_member(&self, text: &str) -> Result<MemberId, ApiError> {
         let members = self.charter.roster().members();
         if let Ok(id) = text.parse::<MemberId>()
             && members.contains_key(&id)
@@ -497,7 +500,7 @@ impl CircleState {
     }
 
     /// Finds what a conversation is called by: `everyone`, an id, a group's name, a member's name.
-    fn find_conversation(&self, text: &str) -> Result<Descriptor, ApiError> {
+    pub(super) fn find_conversation(&self, text: &str) -> Result<Descriptor, ApiError> {
         let text = text.trim();
         if text.eq_ignore_ascii_case("everyone") {
             return Ok(Descriptor::Everyone);
@@ -536,7 +539,7 @@ fn name(what: &str, text: &str) -> Result<Name, ApiError> {
     text.parse().map_err(|error| ApiError::new(ErrorKind::User, format!("{what}: {error}")))
 }
 
-fn unknown(what: &str) -> ApiError {
+pub(super) fn unknown(what: &str) -> ApiError {
     ApiError::new(ErrorKind::NotFound, format!("no such {what}"))
 }
 

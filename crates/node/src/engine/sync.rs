@@ -35,12 +35,8 @@ impl CircleState {
         let ctx = &mut ctx;
         match event {
             tunnel::Event::Bound { addresses } => self.handle_bound(ctx, addresses),
-            tunnel::Event::Up { device, link, remote, .. } => {
-                self.contacts.note(device, remote, ctx.time.wall_ms);
-                self.handle_up(ctx, device, link)
-            }
+            tunnel::Event::Up { device, link, .. } => self.handle_up(ctx, device, link),
             tunnel::Event::Down { device, link, reason } => {
-                self.contacts.ended(device, ctx.time.wall_ms);
                 if reason == tunnel::DownReason::Refused {
                     // He may be the only one who knows yet, and this device is told no more than that.
                     let who = self.name_of(&device);
@@ -124,7 +120,11 @@ impl CircleState {
             // Everything else is between members: until both sides know that of each other it is not heard.
             _ if self.standing != Standing::Member || self.live_member(&device).is_none() => Ok(()),
             // The charter comes first: under it is decided what may be said, and to whom.
-            Frame::Frontier(..) | Frame::Entries(_) | Frame::Receipts(..)
+            Frame::Frontier(..)
+            | Frame::Entries(_)
+            | Frame::Receipts(..)
+            | Frame::Wanted(_)
+            | Frame::Bodies(..)
                 if self.links.get(&device).is_none_or(|link| !link.charter_known) =>
             {
                 self.misbehaved(ctx, device, "conversations before the charter");
@@ -135,6 +135,8 @@ impl CircleState {
             Frame::Receipts(taken, receipts) => self.handle_receipts(ctx, device, taken, &receipts),
             Frame::Rendezvous(epoch, secret) => self.handle_rendezvous(ctx, epoch, secret),
             Frame::Addresses(addresses) => self.handle_addresses(ctx, device, addresses),
+            Frame::Wanted(places) => self.handle_wanted(ctx, device, &places),
+            Frame::Bodies(looked, bodies) => self.handle_bodies(ctx, device, looked, bodies),
         }
     }
 
@@ -303,6 +305,7 @@ impl CircleState {
             link.frontier_known = true;
             let readable: Vec<_> = self.journal.readable_by(member).collect();
             readable.into_iter().for_each(|id| self.owe(device, id));
+            self.ask_bodies(ctx, device)?;
         }
         Ok(())
     }
@@ -418,6 +421,7 @@ impl CircleState {
                 tracing::warn!("a chain was forked");
                 tracing::debug!(author = ?fork.author, "whose chain was forked");
                 ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
+                self.distrust(ctx, conversation, row, &fork.author)?;
                 self.prove_fork(device, chain, fork.seq);
             }
             // Why else would entries come that are held here?

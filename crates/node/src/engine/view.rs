@@ -1,9 +1,9 @@
 //! What front ends are shown of a circle.
 
 use charter::{InvitationState, Role};
-use journal::{Content, Descriptor, Entry};
-use vault::{CircleState as Standing, EntryRecord, StoreError, VerificationMethod};
-use wire::{ConversationId, DeviceId, MemberId, MessageId};
+use journal::Descriptor;
+use vault::{CircleState as Standing, StoreError, VerificationMethod};
+use wire::{ConversationId, DeviceId, MemberId};
 
 use super::{Access, CircleState};
 use crate::api;
@@ -44,6 +44,7 @@ impl CircleState {
                 name: member.name.to_string(),
                 role: member.role.into(),
                 me: Some(member.id) == self.my_member(),
+                blocked: self.talk.blocked.contains(&member.id),
                 devices: devices.iter().filter(|device| device.member == member.id).cloned().collect(),
             })
             .collect();
@@ -203,19 +204,43 @@ impl CircleState {
             }
             Descriptor::Group(group) => (api::ConversationKind::Group, group.name.to_string()),
         };
-        let last = match self.conversations.get(&id) {
-            Some(row) => access.ctx.tx.timeline_before(*row, None, 1)?.pop(),
-            None => None,
+        let (mut last, mut draft) = (None, None);
+        if let Some(row) = self.conversations.get(&id) {
+            let now_ms = access.ctx.time.wall_ms;
+            let newest = access.ctx.tx.timeline_before(*row, None, 1)?.pop();
+            last = newest.map(|record| self.show(access.ctx.tx, now_ms, id, &record)).transpose()?;
+            draft = access.ctx.tx.draft(*row)?;
+        }
+        let kept = self.talk.kept.get(&id).copied().unwrap_or_default();
+        let other = match descriptor {
+            Descriptor::Direct(one, other) if Some(*one) == self.my_member() => Some(other),
+            Descriptor::Direct(one, _) => Some(one),
+            Descriptor::Everyone | Descriptor::Group(_) => None,
         };
         Ok(Some(api::Conversation {
             id,
             kind,
             title,
             participants,
-            messages: self.journal.chains(&id).map(|(_, chain)| chain.len).sum(),
+            messages: self
+                .journal
+                .chains(&id)
+                .map(|(author, chain)| chain.len - self.talk.beside_from(&(id, author), 0).min(chain.len))
+                .sum(),
             unread: self.unread(&id),
-            last: last.map(|record| self.record_view(id, &record)),
+            last,
             history_digest: hex(&self.history_digest(&id)),
+            archived: kept.archived,
+            muted_until_ms: Some(kept.muted_until_ms).filter(|until_ms| *until_ms > access.ctx.time.wall_ms),
+            blocked: other.is_some_and(|other| self.talk.blocked.contains(other)),
+            expires_after_s: self.talk.rules(&id).and_then(journal::ExpiryRules::now_s),
+            draft: draft.map(|draft| api::Draft { text: draft.text, reply_to: draft.reply }),
+            forked: self
+                .journal
+                .chains(&id)
+                .filter(|(_, chain)| chain.forked)
+                .map(|(author, _)| author)
+                .collect(),
         }))
     }
 
@@ -236,84 +261,15 @@ impl CircleState {
         self.journal
             .chains(id)
             .filter(|(author, _)| self.charter.roster().device(author).map(|device| device.member) != me)
+            .filter(|(author, _)| {
+                self.member_of(author).is_none_or(|member| !self.talk.blocked.contains(&member))
+            })
             .map(|(author, chain)| {
-                chain.len - self.read.get(&(*id, author)).copied().unwrap_or(0).min(chain.len)
+                let read = self.read.get(&(*id, author)).copied().unwrap_or(0).min(chain.len);
+                (chain.len - read).saturating_sub(self.talk.beside_from(&(*id, author), read))
             })
             .sum()
     }
-
-    /// Shows a message that has just been placed.
-    pub(crate) fn message_view(
-        &self,
-        conversation: ConversationId,
-        entry: &Entry,
-        stored_ms: u64,
-    ) -> api::Message {
-        let header = &entry.header;
-        let place = Place { id: entry.id, author: header.author, seq: header.seq, lamport: header.lamport };
-        self.show(conversation, place, header.claimed_ms, stored_ms, entry.content())
-    }
-
-    /// Shows a stored message.
-    pub(crate) fn record_view(&self, conversation: ConversationId, record: &EntryRecord) -> api::Message {
-        let content = record.body.as_ref().and_then(|body| Content::decode(&body.0));
-        let place =
-            Place { id: record.message, author: record.author, seq: record.seq, lamport: record.lamport };
-        self.show(conversation, place, record.claimed_ms, record.received_ms, content)
-    }
-
-    fn show(
-        &self,
-        conversation: ConversationId,
-        place: Place,
-        claimed_ms: u64,
-        stored_ms: u64,
-        content: Option<Content>,
-    ) -> api::Message {
-        let roster = self.charter.roster();
-        let live = roster.device(&place.author).map(|device| device.member);
-        let member = live.or_else(|| roster.removed().get(&place.author).map(|removed| removed.member));
-        api::Message {
-            id: place.id,
-            conversation,
-            author: place.author,
-            member,
-            member_name: self.name_of(&place.author),
-            mine: place.author == self.me,
-            seq: place.seq,
-            lamport: place.lamport,
-            claimed_ms,
-            stored_ms,
-            text: content.map(|Content::Text(text)| text),
-            delivery: self.delivery(conversation, &place),
-        }
-    }
-
-    fn delivery(&self, conversation: ConversationId, place: &Place) -> api::Delivery {
-        let mut delivery = api::Delivery { devices: 0, delivered: 0, read: 0 };
-        let Some(descriptor) = self.journal.descriptor(&conversation) else {
-            return delivery;
-        };
-        for device in self.charter.roster().devices().values() {
-            if device.id == self.me || device.id == place.author || !descriptor.includes(&device.member) {
-                continue;
-            }
-            let receipt = self.receipts.get(&(conversation, device.id));
-            let (stored, read) =
-                receipt.and_then(|chains| chains.get(&place.author)).copied().unwrap_or((0, 0));
-            delivery.devices += 1;
-            delivery.delivered += u32::from(stored > place.seq);
-            delivery.read += u32::from(read > place.seq);
-        }
-        delivery
-    }
-}
-
-struct Place {
-    id: MessageId,
-    author: DeviceId,
-    seq: u64,
-    lamport: u64,
 }
 
 fn path_view(link: &tunnel::LinkStatus, now_ms: u64) -> api::Path {
@@ -339,7 +295,7 @@ fn channel(class: tunnel::ChannelClass) -> &'static str {
     }
 }
 
-fn count(len: usize) -> u32 {
+pub(crate) fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 

@@ -166,9 +166,9 @@ fn an_erased_body_leaves_its_place() {
     let (_dir, mut vault, conversation) = conversing();
     append(&mut vault, conversation, &entry(1, 0, 0));
     let mut turn = vault.begin().unwrap();
-    turn.erase_body(conversation, &device(1), 0).unwrap();
+    turn.erase(conversation, &device(1), 0, Gone::Deleted, None).unwrap();
     turn.commit().unwrap();
-    let erased = EntryRecord { body: None, ..entry(1, 0, 0) };
+    let erased = EntryRecord { body: None, gone: Gone::Deleted, ..entry(1, 0, 0) };
     assert_eq!(vault.timeline_after(conversation, None, 10).unwrap(), [erased]);
 }
 

@@ -109,6 +109,15 @@ impl App {
 
     pub(super) fn handle_event(&mut self, event: Event) {
         match event {
+            Event::Changed { circle, message } if circle == self.circle.id => {
+                self.timeline.replace(message);
+            }
+            Event::Conversation { circle, conversation } if circle == self.circle.id => {
+                self.asks.push(Ask::Overview);
+                if conversation == self.open {
+                    self.asks.push(Ask::Newest);
+                }
+            }
             Event::Message { circle, message } if circle == self.circle.id => {
                 self.asks.push(Ask::Overview);
                 if message.conversation == self.open {

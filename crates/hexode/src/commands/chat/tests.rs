@@ -44,6 +44,12 @@ fn conversation(id: u8, kind: ConversationKind, title: &str, unread: u64) -> Con
         unread,
         last: None,
         history_digest: String::new(),
+        archived: false,
+        muted_until_ms: None,
+        blocked: false,
+        expires_after_s: None,
+        draft: None,
+        forked: Vec::new(),
     }
 }
 
@@ -63,6 +69,18 @@ fn message(seq: u64, by: u8, text: &str, delivered: u32) -> Message {
         stored_ms: NOON,
         text: Some(text.into()),
         delivery: Delivery { devices: 2, delivered, read: 0 },
+        absent: None,
+        reply_to: None,
+        edited_ms: None,
+        mentions: Vec::new(),
+        mentions_me: false,
+        reactions: Vec::new(),
+        pinned: false,
+        forwarded: false,
+        expires_ms: None,
+        progress: None,
+        forked: false,
+        clock_ahead_ms: None,
     }
 }
 
@@ -108,6 +126,7 @@ fn app() -> App {
         name: NAMES[usize::from(of)].into(),
         role: if of == 0 { Role::Founder } else { Role::Member },
         me: of == 0,
+        blocked: false,
         devices: vec![device(of)],
     });
     let mut app = App::new(circle(), conversations.clone(), ConversationId::new([9; 32]));

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use node::api::{Message, Page};
+use node::api::{Absence, Message, Page};
 use ratatui::{
     style::{Color, Modifier, Style},
     text::{Line, Span},
@@ -9,7 +9,10 @@ use unicode_width::UnicodeWidthStr;
 use wire::{MemberId, MessageId};
 
 use super::wrap::wrap;
-use crate::{commands::read::delivery, text, time};
+use crate::{
+    commands::read::{absence, delivery, marks, quoted},
+    text, time,
+};
 
 /// The part of a conversation that is loaded, and where in it the window stands.
 #[derive(Debug, Default)]
@@ -58,6 +61,13 @@ impl Timeline {
         }
     }
 
+    /// Takes a message anew that is not what it was.
+    pub(super) fn replace(&mut self, message: Message) {
+        if let Some(shown) = self.messages.iter_mut().find(|shown| shown.id == message.id) {
+            *shown = message;
+        }
+    }
+
     /// Lays the messages out in lines of `width` columns.
     pub(super) fn lines(&self, width: usize) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
@@ -89,11 +99,21 @@ fn lay_out(message: &Message, width: usize, lines: &mut Vec<Line<'static>>) {
         Span::styled(name.clone(), author(message)),
         Span::raw(": "),
     ];
-    let body = match &message.text {
+    let mut body = match &message.text {
         Some(body) => text::lines(body),
-        None => vec!["(a message that this program cannot show)".into()],
+        None => vec![absence(message).into()],
     };
-    let state = if message.mine { format!("  [{}]", delivery(message)) } else { String::new() };
+    if let Some(quote) = &message.reply_to {
+        body.insert(0, format!("↳ {}", quoted(quote)));
+    }
+    if let Some(last) = body.last_mut() {
+        last.push_str(&marks(message));
+    }
+    let state = if message.mine && message.absent != Some(Absence::Deleted) {
+        format!("  [{}]", delivery(message))
+    } else {
+        String::new()
+    };
     let rest = width.saturating_sub(indent);
     // The first line begins behind the name.
     let mut taken = name.width() + 2;

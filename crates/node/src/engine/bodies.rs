@@ -1,0 +1,135 @@
+//! Bodies that did not come with their entries: whoever brought them may have lost them, or left them out.
+
+use journal::{Content, Header};
+use vault::{EntryRecord, Gone, StoreError};
+use wire::{Blob, DeviceId, EntryBody, EntryPlace, Frame, limits};
+
+use super::{
+    CircleState, Ctx,
+    talk::{beside_of, content_of},
+};
+use crate::api;
+
+/// What a device was asked for on one link.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Up to which position it was asked for bodies, in the order of arrival here.
+    until: i64,
+    /// The positions of what it has not answered yet.
+    open: Vec<i64>,
+}
+
+impl CircleState {
+    /// Asks a device for bodies that are lacking here, a part at a time and for each once a link.
+    pub(crate) fn ask_bodies(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) -> Result<(), StoreError> {
+        let Some(member) = self.live_member(&device) else { return Ok(()) };
+        let Some(link) =
+            self.links.get(&device).filter(|link| link.frontier_known && link.asked.open.is_empty())
+        else {
+            return Ok(());
+        };
+        let mut after = link.asked.until;
+        loop {
+            let lacking = ctx.tx.lacking(self.row, after, limits::WANTED)?;
+            let Some(last) = lacking.last() else { break };
+            after = last.position;
+            let shared = |place: &EntryPlace| {
+                let descriptor = self.journal.descriptor(&place.conversation);
+                descriptor.is_some_and(|descriptor| descriptor.includes(&member))
+            };
+            let wanted: Vec<_> = lacking.iter().filter(|lacking| shared(&lacking.place)).collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let places = wanted.iter().map(|wanted| wanted.place).collect();
+            let open = wanted.iter().map(|wanted| wanted.position).collect();
+            self.send(ctx, device, &Frame::Wanted(places));
+            if let Some(link) = self.links.get_mut(&device) {
+                link.asked.open = open;
+            }
+            break;
+        }
+        if let Some(link) = self.links.get_mut(&device) {
+            link.asked.until = after;
+        }
+        Ok(())
+    }
+
+    /// Answers with the bodies that are there, as many as one frame holds.
+    pub(crate) fn handle_wanted(
+        &self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        places: &[EntryPlace],
+    ) -> Result<(), StoreError> {
+        let Some(member) = self.live_member(&device) else { return Ok(()) };
+        let (mut bodies, mut looked, mut weight) = (Vec::new(), 0, 0);
+        for place in places {
+            if weight > limits::FRAME / 2 {
+                break;
+            }
+            looked += 1;
+            let descriptor = self.journal.descriptor(&place.conversation);
+            let Some(row) = self.conversations.get(&place.conversation) else { continue };
+            if !descriptor.is_some_and(|descriptor| descriptor.includes(&member)) {
+                continue;
+            }
+            let found = ctx.tx.entries_from(*row, &place.author, place.seq, 1, 0)?.pop();
+            if let Some(body) = found.filter(|record| record.seq == place.seq).and_then(|record| record.body)
+            {
+                weight += body.0.len() + 80;
+                bodies.push(EntryBody { place: *place, body });
+            }
+        }
+        self.send(ctx, device, &Frame::Bodies(looked, bodies));
+        Ok(())
+    }
+
+    /// Takes bodies that were asked for, and asks for more.
+    pub(crate) fn handle_bodies(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        device: DeviceId,
+        looked: u64,
+        bodies: Vec<EntryBody>,
+    ) -> Result<(), StoreError> {
+        let Some(link) = self.links.get_mut(&device) else { return Ok(()) };
+        let open = std::mem::take(&mut link.asked.open);
+        if open.is_empty() || looked == 0 {
+            return Ok(());
+        }
+        // What was not looked at is asked for again.
+        let looked = usize::try_from(looked).unwrap_or(usize::MAX).min(open.len());
+        if let Some(last) = open.get(looked.saturating_sub(1)) {
+            link.asked.until = *last;
+        }
+        for EntryBody { place, body } in bodies {
+            self.put_body(ctx, place, body)?;
+        }
+        self.ask_bodies(ctx, device)
+    }
+
+    /// Puts a body to its entry, if it is the right one and still has a place there.
+    fn put_body(&mut self, ctx: &mut Ctx<'_, '_>, place: EntryPlace, body: Blob) -> Result<(), StoreError> {
+        let Some(row) = self.conversations.get(&place.conversation).copied() else { return Ok(()) };
+        let found = ctx.tx.entries_from(row, &place.author, place.seq, 1, 0)?.pop();
+        let Some(record) = found.filter(|record| record.seq == place.seq) else { return Ok(()) };
+        let right = Header::decode(&record.header.0).is_ok_and(|header| header.commits_to(&body.0));
+        if !right || record.body.is_some() || record.gone != Gone::Not {
+            return Ok(());
+        }
+        let record = EntryRecord { body: Some(body), ..record };
+        let content = content_of(&record);
+        let text = content.as_ref().and_then(Content::text);
+        let bytes = record.body.as_ref().map_or(&[][..], |body| &body.0);
+        ctx.tx.fill_body(row, &place.author, place.seq, bytes, text)?;
+        if beside_of(&record).is_some() {
+            return self.apply_entry(ctx, place.conversation, row, &record);
+        }
+        if ctx.watched {
+            let message = self.show(ctx.tx, ctx.time.wall_ms, place.conversation, &record)?;
+            ctx.publish(|| api::Event::Changed { circle: self.id, message });
+        }
+        Ok(())
+    }
+}
