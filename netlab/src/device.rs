@@ -61,10 +61,15 @@ pub fn allow_each_other(devices: &[&Device]) {
 impl Device {
     /// Starts a device that listens on all addresses of its namespace.
     pub fn start(space: &Space, seed: u8) -> Result<Self> {
+        Self::in_circle(space, seed, 9)
+    }
+
+    /// Starts a device of another circle.
+    pub fn in_circle(space: &Space, seed: u8, circle: u8) -> Result<Self> {
         let key = SigningKey::from_seed(&[seed; 32]);
         let id = DeviceId::new(key.public());
         let config = Config {
-            circle: CircleId::new([9; 32]),
+            circle: CircleId::new([circle; 32]),
             key,
             bind: vec![SocketAddr::from(([0, 0, 0, 0], 0)), SocketAddr::from(([0u16; 8], 0))],
             port_fallback: false,

@@ -16,6 +16,8 @@
 
 mod device;
 mod space;
+mod tap;
 
 pub use device::{Device, Flow, allow_each_other, id};
 pub use space::{Door, Lab, Space};
+pub use tap::{Copy, Tap};

@@ -5,7 +5,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are its output")]
 
+mod first_packets;
 mod roaming;
+mod silent;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,10 @@ struct Cli {
 enum Command {
     /// Changes of the network under a tunnel.
     Roaming(roaming::Args),
+    /// What a stranger gets for an answer.
+    Silent(silent::Args),
+    /// What first packets tell an observer.
+    FirstPackets(first_packets::Args),
 }
 
 /// What a measurement showed.
@@ -38,6 +44,8 @@ struct Verdict {
 fn run() -> Result<Verdict> {
     match Cli::parse().command {
         Command::Roaming(args) => roaming::run(&args),
+        Command::Silent(args) => silent::run(&args),
+        Command::FirstPackets(args) => first_packets::run(&args),
     }
 }
 

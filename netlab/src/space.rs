@@ -72,6 +72,15 @@ impl Space {
         Ok(())
     }
 
+    /// Asks `nft` something.
+    pub fn nft_says(&self, words: &str) -> Result<String> {
+        let mut nft = Command::new("ip");
+        nft.args(["netns", "exec", &self.name, "nft"]).args(words.split_whitespace());
+        let output = nft.output().context("the program `ip` is needed")?;
+        ensure!(output.status.success(), "nft {words}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Shapes what leaves an interface.
     pub fn shape(&self, interface: &str, words: &str) -> Result<()> {
         let mut tc = Command::new("ip");

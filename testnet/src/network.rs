@@ -196,7 +196,7 @@ impl Network {
                 self.ends.remove(&key);
             }
             Command::LanSecrets(secrets) => end.secrets = secrets,
-            Command::NetworkChanged => {}
+            Command::Invitations(_) | Command::NetworkChanged => {}
         }
     }
 

@@ -3,6 +3,7 @@ pub(crate) mod measured;
 mod mutations;
 mod readme;
 mod strangers;
+mod web;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -21,7 +22,10 @@ const BARS: &[Bar] = &[
     mutations::BAR,
     measured::CAPTURE,
     measured::ROAMING,
+    measured::SILENT,
+    measured::FIRST_PACKETS,
     fold::BAR,
+    web::BUNDLE,
 ];
 
 /// One promise that has a figure.

@@ -9,7 +9,10 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::shell::{self, cargo};
+use crate::{
+    shell::{self, cargo},
+    web,
+};
 
 /// One thing that must hold before a change goes in.
 struct Step {
@@ -54,6 +57,12 @@ const STEPS: &[Step] = &[
         run: || shell::run(&mut cargo("deny --locked check licenses bans sources")),
     },
     Step {
+        name: "web",
+        what: "the page's types and unit tests, and that web/dist is what its sources make",
+        remedy: "in web/: npm run check, npm test, npm run build; commit web/dist",
+        run: web::check,
+    },
+    Step {
         name: "clippy",
         what: "no lint of the workspace is broken, in code, tests and benches",
         remedy: "cargo clippy --workspace --all-targets",
@@ -89,6 +98,12 @@ const STEPS: &[Step] = &[
         what: "the README's demo tells its whole story, in under 20 s",
         remedy: "cargo run --release -- demo",
         run: demo,
+    },
+    Step {
+        name: "page",
+        what: "the page in Chromium, with two real nodes behind it",
+        remedy: "in web/: HEXODE=../target/release/hexode npm run e2e -- NAME",
+        run: web::end_to_end,
     },
     Step {
         name: "binary",

@@ -9,6 +9,7 @@ mod bar;
 mod bench;
 mod ci;
 mod shell;
+mod web;
 
 use std::process::ExitCode;
 

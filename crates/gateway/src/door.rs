@@ -7,18 +7,22 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use node::{
     Node,
     api::{ApiError, ErrorKind},
 };
 use tokio::{
-    net::{UnixListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{Notify, watch},
     task::JoinSet,
     time::timeout,
 };
 
-use crate::routes::{self, Desk};
+use crate::{
+    routes::{self, Desk},
+    web::{self, WebDoor},
+};
 use bounds::Bounds;
 
 mod bounds;
@@ -37,6 +41,8 @@ pub struct Door {
     path: PathBuf,
     /// The user to whom the socket belongs, which is the one this process runs as.
     owner: u32,
+    /// The loopback port with the page, if it is served.
+    web: Option<WebDoor>,
     /// Held as long as the socket exists, so that no two nodes can take each other's away.
     _lock: File,
 }
@@ -85,7 +91,14 @@ impl Door {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(DoorError::Io)?;
         // A new file belongs to the user as whom this process acts.
         let owner = fs::metadata(&path).map_err(DoorError::Io)?.uid();
-        Ok(Self { listener, path, owner, _lock: lock })
+        Ok(Self { listener, path, owner, web: None, _lock: lock })
+    }
+
+    /// Serves the page and the API on a loopback port, too.
+    #[must_use]
+    pub fn with_web(mut self, web: WebDoor) -> Self {
+        self.web = Some(web);
+        self
     }
 
     /// Returns where the socket is.
@@ -96,9 +109,12 @@ impl Door {
     /// Serves the node's API until `stop` is done or a client asks for the end, then removes the socket.
     ///
     /// Requests under way get a few seconds to finish; the node itself is left running.
-    pub async fn serve(self, node: Node, stop: impl Future<Output = ()>) -> Ended {
+    pub async fn serve(mut self, node: Node, stop: impl Future<Output = ()>) -> Ended {
         let asked = Arc::new(Notify::new());
-        let router = routes::router(Desk { node, stop: Arc::clone(&asked) });
+        let web = self.web.take().map(|web| web.open_gate(node.clone()));
+        let gate = web.as_ref().map(|(_, gate)| Arc::clone(gate));
+        let router = routes::router(Desk { node, stop: Arc::clone(&asked), gate });
+        let page = web.map(|(listener, gate)| (listener, web::router(router.clone(), gate)));
         let bounds = Arc::new(Bounds::default());
         let (closing, _) = watch::channel(false);
         let mut visits = JoinSet::new();
@@ -111,6 +127,14 @@ impl Door {
                 () = asked.notified() => break Ended::ByRequest,
                 Some(_) = visits.join_next() => continue,
                 accepted = self.listener.accept() => accepted,
+                (stream, router) = newcomer(page.as_ref()) => {
+                    if let Some(stream) = stream {
+                        let visit = visit::attend(stream, router, Arc::clone(&bounds), closing.subscribe());
+                        visits.spawn(visit);
+                    }
+                    tokio::task::yield_now().await;
+                    continue;
+                }
             };
             match accepted {
                 Ok((stream, _)) if self.admits(&stream) => {
@@ -147,6 +171,14 @@ impl Drop for Door {
     fn drop(&mut self) {
         // The lock is still held, so this is our own socket and nobody else's.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Waits for a connection on the loopback port; for ever if there is none.
+async fn newcomer(page: Option<&(TcpListener, Router)>) -> (Option<TcpStream>, Router) {
+    match page {
+        Some((listener, router)) => (web::accept(listener).await, router.clone()),
+        None => std::future::pending().await,
     }
 }
 

@@ -20,7 +20,9 @@ mod extract;
 mod passphrase;
 mod refusal;
 mod routes;
+mod web;
 
 pub use door::{Door, DoorError, Ended, socket_path};
 pub use passphrase::{Passphrase, Vault};
 pub use routes::openapi;
+pub use web::{WebDoor, WebError};

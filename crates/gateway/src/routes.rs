@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -18,13 +18,19 @@ use tokio::sync::Notify;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{events, passphrase::Passphrase, passphrase::Vault, refusal::Refusal};
+use crate::{
+    events,
+    passphrase::{Passphrase, Vault},
+    refusal::Refusal,
+    web::{Caller, Gate},
+};
 
 mod circles;
 mod members;
 mod messages;
 mod talk;
 mod vault;
+mod web;
 
 /// What every route has at hand.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub(crate) struct Desk {
     pub(crate) node: Node,
     /// Told when somebody asks the node to stop.
     pub(crate) stop: Arc<Notify>,
+    /// Keeps the loopback port, if the page is served.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 /// Describes the API as an OpenAPI 3.1 document in JSON: the contents of `docs/openapi.json`.
@@ -57,6 +65,10 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(events))
         .routes(routes!(selfcheck))
         .routes(routes!(stop))
+        .routes(routes!(web::link))
+        .routes(routes!(web::enter, web::leave))
+        .routes(routes!(web::tokens, web::issue))
+        .routes(routes!(web::revoke))
         .routes(routes!(vault::vault, vault::create))
         .routes(routes!(vault::unlock))
         .routes(routes!(vault::lock))
@@ -66,6 +78,7 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(circles::invitations, circles::invite))
         .routes(routes!(circles::withdraw))
         .routes(routes!(circles::tunnels))
+        .routes(routes!(circles::contacts))
         .routes(routes!(members::members))
         .routes(routes!(members::remove_member))
         .routes(routes!(members::devices))
@@ -95,13 +108,14 @@ fn documented() -> OpenApiRouter<Desk> {
 #[openapi(
     info(
         title = "Hexode",
-        description = "The API of one running node, on a Unix socket in its home folder. Ids are 52 base32 \
+        description = "The API of one running node, on a Unix socket in its home folder and on a loopback port. Ids are 52 base32 \
                        characters, times are milliseconds since 1970 (UTC). Every error is an `ApiError`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     components(schemas(Event, Passphrase, Vault)),
     tags(
         (name = "node", description = "The node itself"),
+        (name = "web", description = "The page, and tokens for programs on the loopback port"),
         (name = "vault", description = "The encrypted store"),
         (name = "circles", description = "Circles, invitations, tunnels"),
         (name = "members", description = "Members, devices, verification"),
@@ -121,8 +135,8 @@ async fn status(State(desk): State<Desk>) -> Result<Json<Status>, Refusal> {
 /// Streams what happens, from now on, as server-sent events with an `Event` in JSON each.
 #[utoipa::path(get, path = "/v1/events", tag = "node", responses(
     (status = 200, content_type = "text/event-stream", body = Event), (status = "default", body = ApiError)))]
-async fn events(State(desk): State<Desk>) -> Response {
-    events::stream(desk.node.events())
+async fn events(State(desk): State<Desk>, caller: Option<Extension<Caller>>) -> Response {
+    events::stream(desk.node.events(), caller.map(|Extension(caller)| (desk.node, caller.secret)))
 }
 
 /// Lets the node check itself.

@@ -23,6 +23,7 @@ mod join;
 mod keep;
 mod lock;
 mod members;
+mod open;
 mod pin;
 mod react;
 mod read;
@@ -32,6 +33,7 @@ mod selfcheck;
 mod send;
 mod status;
 mod tail;
+mod tokens;
 mod unlock;
 mod up;
 mod verify;
@@ -82,6 +84,8 @@ commands! {
     Keep => keep,
     Tail => tail,
     Chat => chat,
+    Open => open,
+    Tokens => tokens,
     Status => status,
     Lock => lock,
     Unlock => unlock,

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use gateway::{DoorError, client::ClientError};
+use gateway::{DoorError, WebError, client::ClientError};
 use node::api::{ApiError, ErrorKind};
 
 use crate::text;
@@ -109,6 +109,12 @@ impl From<ApiError> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
+        Self::Said(error.into())
+    }
+}
+
+impl From<WebError> for Failure {
+    fn from(error: WebError) -> Self {
         Self::Said(error.into())
     }
 }

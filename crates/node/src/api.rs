@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
+mod access;
 mod talk;
 
+pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
     Text,
@@ -347,6 +349,27 @@ pub struct Path {
     pub sent: u64,
 }
 
+/// An address with which this device has exchanged packets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Contact {
+    /// The address.
+    #[schema(value_type = String)]
+    pub address: SocketAddr,
+    /// Whose it is: a device that proved its key there.
+    #[schema(value_type = String)]
+    pub device: DeviceId,
+    /// That device's name.
+    pub device_name: String,
+    /// Its member's name.
+    pub member_name: String,
+    /// When a tunnel first went there, since the node was unlocked.
+    pub first_ms: u64,
+    /// When one last did.
+    pub last_ms: u64,
+    /// Whether a tunnel goes there at this moment.
+    pub in_use: bool,
+}
+
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Conversation {
@@ -632,4 +655,6 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// Tokens were issued or revoked.
+    Tokens,
 }

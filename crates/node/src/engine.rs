@@ -12,6 +12,7 @@ mod bodies;
 mod change;
 mod circle;
 mod compose;
+mod contacts;
 mod flow;
 mod join;
 mod link;
@@ -20,6 +21,7 @@ mod rendezvous;
 mod requests;
 mod sync;
 mod talk;
+mod tokens;
 mod view;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};

@@ -35,15 +35,21 @@ impl Node {
 
     /// Makes the vault and opens it.
     pub async fn create(&self, passphrase: String) -> Result<(), ApiError> {
-        self.open(passphrase, true).await
+        self.open(passphrase, true).await.map(drop)
     }
 
     /// Opens the vault and starts the tunnels of all circles.
     pub async fn unlock(&self, passphrase: String) -> Result<(), ApiError> {
+        self.open(passphrase, false).await.map(drop)
+    }
+
+    /// Opens the vault like [`unlock`](Self::unlock), and tells whether it was this passphrase that opened it: `false` if
+    /// it was open before, which proves nothing of the passphrase.
+    pub async fn unlock_by(&self, passphrase: String) -> Result<bool, ApiError> {
         self.open(passphrase, false).await
     }
 
-    async fn open(&self, passphrase: String, create: bool) -> Result<(), ApiError> {
+    async fn open(&self, passphrase: String, create: bool) -> Result<bool, ApiError> {
         let passphrase = Passphrase::new(&zeroize::Zeroizing::new(passphrase));
         let (answer, opened) = oneshot::channel();
         self.shell.order(Order::Open { passphrase, create, answer });
@@ -161,6 +167,13 @@ impl Node {
         self.call(move |access| access.tunnels(circle, &snapshot)).await
     }
 
+    /// Lists the addresses this device has exchanged packets with, in the last day or since it was unlocked.
+    pub async fn contacts(&self, circle: CircleId) -> Result<Vec<api::Contact>, ApiError> {
+        let snapshot = self.call(move |access| access.snapshot(circle)).await?;
+        let snapshot = snapshot.await.unwrap_or_default();
+        self.call(move |access| access.contacts(circle, &snapshot)).await
+    }
+
     /// Lists the conversations, the one with the newest message first.
     pub async fn conversations(&self, circle: CircleId) -> Result<Vec<api::Conversation>, ApiError> {
         self.call(move |access| access.conversations(circle)).await
@@ -275,7 +288,7 @@ impl Node {
         conversation: ConversationId,
         keep: api::Keep,
     ) -> Result<api::Conversation, ApiError> {
-        self.call(move |access| access.keep(circle, conversation, &keep)).await
+        self.call(move |access| access.keep_conversation(circle, conversation, &keep)).await
     }
 
     /// Keeps what was written and not sent, on this device.
@@ -356,6 +369,31 @@ impl Node {
             }
         }
         Ok(messages)
+    }
+
+    /// Lists the clients that hold tokens.
+    pub async fn tokens(&self) -> Result<Vec<api::Token>, ApiError> {
+        self.call(|access| access.tokens()).await
+    }
+
+    /// Issues a token to a program.
+    pub async fn issue_token(&self, request: api::NewToken) -> Result<api::IssuedToken, ApiError> {
+        self.call(move |access| access.issue_token(&request)).await
+    }
+
+    /// Keeps a browser's session, of which the front end made the secret; it holds for 30 days.
+    pub async fn keep_session(&self, name: String, secret: String) -> Result<api::Token, ApiError> {
+        self.call(move |access| access.keep_session(&name, &secret)).await
+    }
+
+    /// Revokes a token.
+    pub async fn revoke_token(&self, id: String) -> Result<(), ApiError> {
+        self.call(move |access| access.revoke_token(&id)).await
+    }
+
+    /// Finds the token of which this is the secret, if there is one that still holds.
+    pub async fn token(&self, secret: String) -> Result<Option<api::Token>, ApiError> {
+        self.call(move |access| access.token(&secret)).await
     }
 
     /// Checks what can be checked of this node by itself.

@@ -34,9 +34,13 @@ impl Pump {
             match order {
                 Order::Input(input) => batch.push(input),
                 Order::Open { passphrase, create, answer } => {
+                    let was_locked = engine.vault().is_none();
                     let opened =
                         if create { engine.create(&passphrase) } else { engine.unlock(&passphrase, time) };
-                    let _ = answer.send(opened.map(|opened| effects.extend(opened)));
+                    let _ = answer.send(opened.map(|opened| {
+                        effects.extend(opened);
+                        was_locked
+                    }));
                 }
                 Order::Lock(done) | Order::Stop(done) => {
                     effects.extend(engine.lock());

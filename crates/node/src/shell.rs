@@ -27,8 +27,8 @@ use crate::{
 pub(crate) enum Order {
     /// An input for the next turn.
     Input(Input),
-    /// Make the vault, or open it.
-    Open { passphrase: Passphrase, create: bool, answer: oneshot::Sender<Result<(), ApiError>> },
+    /// Make the vault, or open it; the answer tells whether this order did it or it was open before.
+    Open { passphrase: Passphrase, create: bool, answer: oneshot::Sender<Result<bool, ApiError>> },
     /// Close it.
     Lock(oneshot::Sender<()>),
     /// Look at the engine as a whole.
@@ -166,9 +166,13 @@ impl Run {
                 self.turn(engine, vec![Input::Tunnel(circle, event, early)]);
             }
             Order::Open { passphrase, create, answer } => {
+                let was_locked = engine.vault().is_none();
                 let opened =
                     if create { engine.create(&passphrase) } else { engine.unlock(&passphrase, self.time()) };
-                let _ = answer.send(opened.map(|effects| drop(self.carry_effects(effects))));
+                let _ = answer.send(opened.map(|effects| {
+                    self.carry_effects(effects);
+                    was_locked
+                }));
             }
             Order::Lock(done) => {
                 let effects = engine.lock();

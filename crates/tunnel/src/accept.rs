@@ -17,6 +17,7 @@ use crate::{
     RefuseReason, Timing,
     doorway::{Doorway, Verdict},
     framing::Frames,
+    gate::Gate,
     greet::{self, Identity},
     hello::{Kind, Role, Statement},
     transport::{self, code},
@@ -26,6 +27,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Porter {
     pub(crate) endpoint: Endpoint,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) allowed: watch::Receiver<Arc<BTreeSet<DeviceId>>>,
     pub(crate) timing: Timing,
@@ -66,6 +68,11 @@ pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) 
                     incoming.ignore();
                     continue;
                 };
+                // Guesses of our own ids pass the gate: only a first packet that proved something opens a connection.
+                if !porter.gate.knows(incoming.orig_dst_cid()) {
+                    incoming.ignore();
+                    continue;
+                }
                 let address = address.ip();
                 match doorway.decide(address, incoming.remote_addr_validated(), Instant::now()) {
                     Verdict::Admit => {}

@@ -12,6 +12,8 @@ pub enum Command {
     ///
     /// Links to devices outside it are closed at once, and they are neither dialled nor answered any more.
     Allow(BTreeSet<DeviceId>),
+    /// Sets the invitations whose holders may knock, by their public keys; to all others the device is silent.
+    Invitations(BTreeSet<[u8; 32]>),
     /// Adds addresses at which a device may be found, and dials it at once if it is allowed and has no link.
     Know {
         /// Whose addresses.

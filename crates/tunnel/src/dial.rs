@@ -6,6 +6,7 @@ use iroh::{
     Endpoint, EndpointAddr, EndpointId,
     endpoint::{ConnectError, ConnectOptions, ConnectWithOptsError, ConnectingError, Connection},
 };
+use noq_proto::ConnectionId;
 use tokio::time::timeout;
 use wire::DeviceId;
 
@@ -18,21 +19,24 @@ use crate::{
     transport::{self, Side, code},
 };
 
-/// Connects to a device at any of its addresses.
+/// Connects to a device at any of its addresses, with a pass for its gate.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     device: &DeviceId,
     addresses: &[SocketAddr],
+    pass: Option<ConnectionId>,
     timing: &Timing,
 ) -> Result<(Connection, &'static str), GreetError> {
     if addresses.is_empty() {
         return Err(GreetError::NoAddress);
     }
     let id = EndpointId::from_bytes(device.as_bytes()).map_err(|_| GreetError::BadId)?;
+    let pass = pass.ok_or(GreetError::BadId)?;
     let address = addresses.iter().fold(EndpointAddr::new(id), |all, one| all.with_ip_addr(*one));
     let connecting = async {
-        let options =
-            ConnectOptions::new().with_transport_config(transport::config(Side::Dialler, timing.silence));
+        let options = ConnectOptions::new()
+            .with_transport_config(transport::config(Side::Dialler, timing.silence))
+            .with_initial_dst_cid(pass);
         let connecting =
             endpoint.connect_with_opts(address, tls::ALPN, options).await.map_err(ConnectError::from)?;
         connecting.await.map_err(ConnectError::from)

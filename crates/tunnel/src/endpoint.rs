@@ -1,17 +1,19 @@
 //! Listening.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use iroh::{Endpoint, SecretKey, endpoint::presets};
 use socket2::{Domain, Socket, Type};
 
 use crate::{
-    BindError, Config, tls,
+    BindError, Config,
+    gate::Gate,
+    tls,
     transport::{self, Side},
 };
 
 /// Binds the circle's endpoint: no relay, no look-ups, no DNS, no port mapping.
-pub(crate) async fn bind(config: &Config) -> Result<Endpoint, BindError> {
+pub(crate) async fn bind(config: &Config, gate: Arc<Gate>) -> Result<Endpoint, BindError> {
     let families = (
         config.bind.iter().filter(|a| a.is_ipv4()).count(),
         config.bind.iter().filter(|a| a.is_ipv6()).count(),
@@ -30,6 +32,7 @@ pub(crate) async fn bind(config: &Config) -> Result<Endpoint, BindError> {
         .transport_config(transport::config(Side::Listener, config.timing.silence))
         // No resumption: every session is agreed anew, and no ticket lets two dials be linked.
         .max_tls_tickets(0)
+        .packet_gate(gate)
         // The preset has no relay to begin with. Saying so with `relay_mode` would link in the vendor's host names.
         .clear_relay_transports()
         .clear_ip_transports();

@@ -18,6 +18,7 @@ use wire::DeviceId;
 use crate::{
     Knock, RefuseReason, Timing, dial,
     framing::Frames,
+    gate::Gate,
     greet::{GreetError, Greeting, Identity},
     hello::Checked,
 };
@@ -35,6 +36,7 @@ pub(crate) enum Knocking {
 /// What a newcomer goes out with.
 pub(crate) struct Newcomer {
     pub(crate) endpoint: Endpoint,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) serial: Arc<AtomicU64>,
     pub(crate) timing: Timing,
@@ -66,7 +68,10 @@ async fn round(
     let mut dials = JoinSet::new();
     for (device, addresses) in newcomer.hints.clone() {
         let (endpoint, timing) = (newcomer.endpoint.clone(), newcomer.timing.clone());
-        dials.spawn(async move { (device, dial::connect(&endpoint, &device, &addresses, &timing).await) });
+        let pass = newcomer.gate.pass(&device, Some(&newcomer.knock.invitation));
+        dials.spawn(
+            async move { (device, dial::connect(&endpoint, &device, &addresses, pass, &timing).await) },
+        );
     }
     let mut refused = 0;
     while let Some(dialled) = dials.join_next().await {

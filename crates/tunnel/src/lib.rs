@@ -32,11 +32,13 @@ mod event;
 mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
 mod greet;
 mod hello;
 mod knock;
 pub mod lan;
 mod link;
+mod pass;
 mod pulse;
 mod shell;
 mod status;

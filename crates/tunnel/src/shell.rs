@@ -29,6 +29,7 @@ use crate::{
     accept::{self, Heard, Porter},
     contact::Contact,
     endpoint,
+    gate::Gate,
     greet::Identity,
     knock::Knocking,
     lan,
@@ -42,14 +43,22 @@ pub(crate) async fn start(
     sink: Arc<dyn EventSink>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> Result<(), BindError> {
-    let endpoint = endpoint::bind(&config).await?;
-    let (shell, inbox) = Shell::new(config, endpoint, sink);
+    let identity = Arc::new(Identity {
+        circle: config.circle,
+        device: DeviceId::new(config.key.public()),
+        key: config.key.clone(),
+        instance: u64::from_be_bytes(crypto::Entropy::bytes(&mut crypto::OsEntropy)),
+    });
+    let gate = Arc::new(Gate::new(identity.clone()));
+    let endpoint = endpoint::bind(&config, gate.clone()).await?;
+    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, sink);
     tokio::spawn(shell.run(commands, inbox));
     Ok(())
 }
 
 struct Shell {
     identity: Arc<Identity>,
+    gate: Arc<Gate>,
     timing: Timing,
     endpoint: Endpoint,
     sink: Arc<dyn EventSink>,
@@ -93,21 +102,22 @@ struct Inbox {
 }
 
 impl Shell {
-    fn new(config: Config, endpoint: Endpoint, sink: Arc<dyn EventSink>) -> (Self, Inbox) {
+    fn new(
+        config: Config,
+        identity: Arc<Identity>,
+        gate: Arc<Gate>,
+        endpoint: Endpoint,
+        sink: Arc<dyn EventSink>,
+    ) -> (Self, Inbox) {
         let (heard, heard_inbox) = mpsc::unbounded_channel();
         let (dialled, dialled_inbox) = mpsc::unbounded_channel();
         let (knocking, knocking_inbox) = mpsc::unbounded_channel();
         let (decided, decided_inbox) = mpsc::unbounded_channel();
         let (links, links_inbox) = mpsc::unbounded_channel();
         let (found, found_inbox) = mpsc::channel(FINDINGS);
-        let identity = Identity {
-            circle: config.circle,
-            device: DeviceId::new(config.key.public()),
-            key: config.key,
-            instance: u64::from_be_bytes(crypto::Entropy::bytes(&mut crypto::OsEntropy)),
-        };
         let shell = Self {
-            identity: Arc::new(identity),
+            identity,
+            gate,
             timing: config.timing,
             endpoint,
             sink,
@@ -139,6 +149,7 @@ impl Shell {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, mut inbox: Inbox) {
         let porter = Porter {
             endpoint: self.endpoint.clone(),
+            gate: self.gate.clone(),
             identity: self.identity.clone(),
             allowed: self.allowed.subscribe(),
             timing: self.timing.clone(),
@@ -214,6 +225,7 @@ impl Shell {
         self.stale |= !matches!(command, Command::Send { .. } | Command::Snapshot(_));
         match command {
             Command::Allow(devices) => self.allow(devices),
+            Command::Invitations(invitations) => self.gate.invite(&invitations),
             Command::Know { device, addresses } => self.know(device, &addresses),
             Command::Send { device, link, frame } => self.send(device, link, frame),
             Command::Close { device, reason } => self.close(device, reason),
@@ -234,6 +246,7 @@ impl Shell {
 
     fn allow(&mut self, mut devices: BTreeSet<DeviceId>) {
         devices.remove(&self.identity.device);
+        self.gate.allow(&devices);
         let gone: Vec<_> = self.links.keys().filter(|device| !devices.contains(device)).copied().collect();
         for device in gone {
             self.down(device, code::GO_AWAY, DownReason::NotAllowed);

@@ -146,6 +146,7 @@ pub struct Builder {
     max_tls_tickets: usize,
     hooks: EndpointHooksList,
     path_selector: Arc<dyn PathSelector>,
+    packet_gate: Option<Arc<dyn PacketGate>>,
     portmapper_config: PortmapperConfig,
     net_report_config: NetReportConfig,
     crypto_provider: Option<Arc<rustls::crypto::CryptoProvider>>,
@@ -214,6 +215,7 @@ impl Builder {
             transports,
             hooks: Default::default(),
             path_selector: Arc::new(BiasedRttPathSelector::default()),
+            packet_gate: None,
             portmapper_config: Default::default(),
             net_report_config: Default::default(),
             crypto_provider: None,
@@ -280,6 +282,7 @@ impl Builder {
             metrics,
             hooks: self.hooks,
             path_selector: self.path_selector,
+            packet_gate: self.packet_gate,
             portmapper_config: self.portmapper_config,
             net_report_config: self.net_report_config,
             static_config,
@@ -742,6 +745,15 @@ impl Builder {
         self
     }
 
+    /// Sets what decides about datagrams before QUIC sees them.
+    ///
+    /// With a gate, the endpoint itself answers nothing but [`Incoming::retry`]: no version negotiation, no
+    /// stateless reset, no refusal.
+    pub fn packet_gate(mut self, gate: Arc<dyn PacketGate>) -> Self {
+        self.packet_gate = Some(gate);
+        self
+    }
+
     /// Set the maximum number of TLS tickets to cache.
     ///
     /// Set this to a larger value if you want to do 0rtt connections to a large
@@ -1153,10 +1165,13 @@ impl Endpoint {
 
         let mut alpn_protocols = vec![alpn.to_vec()];
         alpn_protocols.extend(options.additional_alpns);
-        let client_config = self
+        let mut client_config = self
             .inner
             .static_config
             .create_client_config(alpn_protocols, transport_config.clone());
+        if let Some(id) = options.initial_dst_cid {
+            client_config.initial_dst_cid_provider(Arc::new(move || id));
+        }
 
         let dest_addr = mapped_addr.private_socket_addr();
         let server_name = &tls::name::encode(endpoint_id);
@@ -1798,6 +1813,16 @@ impl Endpoint {
 pub struct ConnectOptions {
     transport_config: Option<QuicTransportConfig>,
     additional_alpns: Vec<Vec<u8>>,
+    initial_dst_cid: Option<noq_proto::ConnectionId>,
+}
+
+/// Decides about datagrams before QUIC sees them.
+pub trait PacketGate: std::fmt::Debug + Send + Sync + 'static {
+    /// Tells whether a datagram is handed on to QUIC. One that is not gets no answer.
+    fn admits(&self, from: SocketAddr, datagram: &[u8]) -> bool;
+
+    /// Makes the generator of this endpoint's own connection ids.
+    fn connection_ids(&self) -> Box<dyn noq_proto::ConnectionIdGenerator>;
 }
 
 impl ConnectOptions {
@@ -1812,6 +1837,12 @@ impl ConnectOptions {
     /// Sets the QUIC transport config options for this connection.
     pub fn with_transport_config(mut self, transport_config: QuicTransportConfig) -> Self {
         self.transport_config = Some(transport_config);
+        self
+    }
+
+    /// Sets the connection id to which the first packet goes; it is random otherwise.
+    pub fn with_initial_dst_cid(mut self, id: noq_proto::ConnectionId) -> Self {
+        self.initial_dst_cid = Some(id);
         self
     }
 

@@ -188,6 +188,9 @@ pub(crate) struct Options {
     pub(crate) metrics: EndpointMetrics,
     pub(crate) hooks: EndpointHooksList,
     pub(crate) path_selector: Arc<dyn PathSelector>,
+
+    /// Decides about datagrams before QUIC sees them.
+    pub(crate) packet_gate: Option<Arc<dyn crate::endpoint::PacketGate>>,
     pub(crate) portmapper_config: portmapper::PortmapperConfig,
     pub(crate) net_report_config: crate::net_report::NetReportConfig,
 
@@ -383,6 +386,8 @@ pub(crate) struct Socket {
     pub(crate) hooks: EndpointHooksList,
     /// Tracing span for this endpoint.
     pub(crate) span: Span,
+    /// Decides about datagrams before QUIC sees them.
+    pub(crate) packet_gate: Option<Arc<dyn crate::endpoint::PacketGate>>,
 }
 
 impl Socket {
@@ -659,6 +664,16 @@ impl Socket {
                     }
                 }
             }
+            if let Some(gate) = &self.packet_gate {
+                let stride = noq_meta.stride.max(1);
+                let len = noq_meta.len;
+                for datagram in bufs[i][..len].chunks_mut(stride) {
+                    if !gate.admits(noq_meta.addr, datagram) {
+                        // What noq ignores, see `grease_quic_bit`.
+                        datagram[0] = 0;
+                    }
+                }
+            }
         }
     }
 
@@ -885,6 +900,7 @@ impl EndpointInner {
             metrics,
             hooks,
             path_selector,
+            packet_gate,
             portmapper_config,
             net_report_config,
             static_config,
@@ -1006,6 +1022,7 @@ impl EndpointInner {
             proxy_url: proxy_url.clone(),
             hooks,
             span: span.clone(),
+            packet_gate,
         });
 
         let mut endpoint_config =
@@ -1016,6 +1033,9 @@ impl EndpointInner {
         // through to noq. We set the first byte of the packet to zero, which makes noq ignore
         // the packet if grease_quic_bit is set to false.
         endpoint_config.grease_quic_bit(false);
+        if let Some(gate) = sock.packet_gate.clone() {
+            endpoint_config.cid_generator(Arc::new(move || gate.connection_ids()));
+        }
 
         let local_addrs_watch = transports.local_addrs_watch();
         let transports_network_change = transports.create_network_change_sender();

@@ -63,6 +63,20 @@ pub(crate) const ROAMING: Bar = Bar {
     run: || verdict(&run("hexode-netlab", &["roaming"])?),
 };
 
+pub(crate) const SILENT: Bar = Bar {
+    name: "silent",
+    what: "10⁶ random, replayed and altered packets at a node's port while members talk; needs root",
+    limit: "0 bytes answered, memory flat, members' p99 at most 2 × undisturbed",
+    run: || verdict(&run("hexode-netlab", &["silent"])?),
+};
+
+pub(crate) const FIRST_PACKETS: Bar = Bar {
+    name: "first-packets",
+    what: "what the first packets of 2 circles × 50 connects tell an observer; needs root",
+    limit: "no name, key or word; a classifier tells the circle no better than by guessing",
+    run: || verdict(&run("hexode-netlab", &["first-packets"])?),
+};
+
 /// Builds the bench in release and runs one measurement; what it says on the way goes to this terminal.
 fn measure(words: &[&str]) -> Result<Verdict> {
     verdict(&report(words)?)

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, fs};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell;
+use crate::{shell, web};
 
 /// Endings by which a run of host-name characters is taken for a host.
 const ENDINGS: &[&str] =
@@ -33,11 +33,20 @@ const FORBIDDEN: &[&str] = &[
     "ring_core_",
 ];
 
+/// The host in the names by which SVG and HTML are told apart; nothing is ever asked of it.
+const NAMESPACES: &str = "www.w3.org";
+
 /// Looks through the text in the release binary.
 pub(super) fn run() -> Result<()> {
     let path = shell::hexode()?;
-    let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let found = faults(&bytes);
+    let mut bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    // In a script "circle.link" is no host but a field: there, what looks like an address is looked for.
+    let mut found = BTreeSet::new();
+    for (name, page) in web::files(&shell::root().join("web/dist"))? {
+        cut(&mut bytes, &page).with_context(|| format!("the binary does not hold web/dist/{name}"))?;
+        found.extend(addresses(&page));
+    }
+    found.extend(faults(&bytes));
     ensure!(
         found.is_empty(),
         "{} holds {}",
@@ -65,6 +74,26 @@ fn faults(bytes: &[u8]) -> BTreeSet<String> {
     found
 }
 
+/// Takes the page's file out of the binary's bytes.
+fn cut(bytes: &mut [u8], page: &[u8]) -> Option<()> {
+    let first = page.get(..page.len().min(64))?;
+    let starts = bytes.windows(first.len()).enumerate().filter(|(_, part)| *part == first).map(|(at, _)| at);
+    let at = starts.into_iter().find(|at| bytes.get(*at..at + page.len()) == Some(page))?;
+    bytes.get_mut(at..at + page.len())?.fill(0);
+    Some(())
+}
+
+/// Finds the addresses in a file of the page; all but names of XML's namespaces are foreign.
+fn addresses(page: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(page);
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'));
+    let hosts = text.split("//").skip(1).filter_map(|rest| rest.split(ends).next());
+    let mut found: BTreeSet<_> =
+        hosts.filter(|host| host.contains('.') && *host != NAMESPACES).map(str::to_owned).collect();
+    found.extend(FORBIDDEN.iter().filter(|word| text.contains(*word)).map(|word| format!("\"{word}\"")));
+    found
+}
+
 fn is_foreign_host(word: &str) -> bool {
     let word = word.trim_matches('.');
     let Some((rest, ending)) = word.rsplit_once('.') else {
@@ -77,6 +106,16 @@ fn is_foreign_host(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_in_the_page_are_found_and_fields_are_none() {
+        let page = b"import'/a.js';x.link;y='http://www.w3.org/2000/svg';fetch('//cdn.example.com/x')";
+        assert_eq!(addresses(page), ["cdn.example.com".to_owned()].into());
+        let mut binary = [&[1, 2][..], page, &[3]].concat();
+        cut(&mut binary, page).unwrap();
+        assert_eq!((binary.len(), binary[2], binary[1]), (page.len() + 3, 0, 2));
+        assert_eq!(cut(&mut binary, page), None);
+    }
 
     #[test]
     fn hosts_are_found_in_the_middle_of_other_bytes() {

@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hexode-tunnel",
         ],
     ),
-    ("hexode-gateway", &["hexode-wire", "hexode-node"]),
+    ("hexode-gateway", &["hexode-crypto", "hexode-wire", "hexode-node"]),
     ("hexode", &["hexode-crypto", "hexode-wire", "hexode-vault", "hexode-node", "hexode-gateway"]),
     ("xtask", &[]),
 ];

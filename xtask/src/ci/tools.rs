@@ -23,6 +23,9 @@ const TOOLS: &[Tool] = &[
     Tool { program: "ip", from: Source::Package("iproute2") },
     Tool { program: "nft", from: Source::Package("nftables") },
     Tool { program: "tcpdump", from: Source::Package("tcpdump") },
+    Tool { program: "node", from: Source::Package("nodejs") },
+    Tool { program: "npm", from: Source::Package("npm") },
+    Tool { program: "chromium", from: Source::Package("chromium") },
     Tool { program: "cargo-nextest", from: Source::Crate { name: "cargo-nextest", version: "0.9.143" } },
     Tool { program: "cargo-deny", from: Source::Crate { name: "cargo-deny", version: "0.20.2" } },
 ];

@@ -1,7 +1,7 @@
 use hyper::Method;
 use node::api::{
-    Check, Circle, Conversation, Device, Found, Invitation, Invite, Join, Member, Message, NewGroup, Page,
-    PageQuery, SafetyWords, Send, Status, Tunnel, Verify,
+    Check, Circle, Contact, Conversation, Device, Found, Invitation, Invite, IssuedToken, Join, Member,
+    Message, NewGroup, NewToken, OpenLink, Page, PageQuery, SafetyWords, Send, Status, Token, Tunnel, Verify,
 };
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId};
 
@@ -49,6 +49,26 @@ impl Client {
         self.ask(Method::POST, "/v1/lock").await
     }
 
+    /// Makes a link that opens the page, once.
+    pub async fn open_link(&self) -> Result<OpenLink, ClientError> {
+        self.ask(Method::POST, "/v1/web/link").await
+    }
+
+    /// Lists the clients that may use the loopback port.
+    pub async fn tokens(&self) -> Result<Vec<Token>, ClientError> {
+        self.ask(Method::GET, "/v1/tokens").await
+    }
+
+    /// Issues a token.
+    pub async fn issue_token(&self, token: &NewToken) -> Result<IssuedToken, ClientError> {
+        self.give(Method::POST, "/v1/tokens", token).await
+    }
+
+    /// Revokes a token.
+    pub async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
+        self.ask(Method::DELETE, &format!("/v1/tokens/{id}")).await
+    }
+
     /// Lists the circles.
     pub async fn circles(&self) -> Result<Vec<Circle>, ClientError> {
         self.ask(Method::GET, "/v1/circles").await
@@ -67,6 +87,11 @@ impl Client {
     /// Shows a circle.
     pub async fn circle(&self, circle: CircleId) -> Result<Circle, ClientError> {
         self.ask(Method::GET, &format!("/v1/circles/{circle}")).await
+    }
+
+    /// Lists the addresses a circle's tunnels went to of late.
+    pub async fn contacts(&self, circle: CircleId) -> Result<Vec<Contact>, ClientError> {
+        self.ask(Method::GET, &format!("/v1/circles/{circle}/contacts")).await
     }
 
     /// Lists a circle's invitations.

@@ -11,7 +11,7 @@ use axum::{Router, body::Body, response::Response};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::UnixStream,
+    io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, watch},
     time::sleep,
 };
@@ -41,7 +41,7 @@ struct Visit {
 
 /// Carries a connection through its phases and ends it where it overstays.
 pub(super) async fn attend(
-    stream: UnixStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     bounds: Arc<Bounds>,
     mut closing: watch::Receiver<bool>,

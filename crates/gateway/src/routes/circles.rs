@@ -1,5 +1,5 @@
 use axum::{Json, extract::State, http::StatusCode};
-use node::api::{ApiError, Circle, Found, Invitation, Invite, Join, Tunnel};
+use node::api::{ApiError, Circle, Contact, Found, Invitation, Invite, Join, Tunnel};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wire::{CircleId, EntryId};
@@ -105,4 +105,14 @@ pub(super) async fn tunnels(
     Named(at): Named<InCircle>,
 ) -> Result<Json<Vec<Tunnel>>, Refusal> {
     Ok(Json(desk.node.tunnels(at.circle).await?))
+}
+
+/// Lists the addresses this device has exchanged packets with, in the last day or since it was unlocked.
+#[utoipa::path(get, path = "/v1/circles/{circle}/contacts", tag = "circles", params(InCircle), responses(
+    (status = 200, body = Vec<Contact>), (status = "default", body = ApiError)))]
+pub(super) async fn contacts(
+    State(desk): State<Desk>,
+    Named(at): Named<InCircle>,
+) -> Result<Json<Vec<Contact>>, Refusal> {
+    Ok(Json(desk.node.contacts(at.circle).await?))
 }

@@ -1,4 +1,9 @@
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use node::api::ApiError;
 
 use super::Desk;
@@ -6,6 +11,7 @@ use crate::{
     extract::Body,
     passphrase::{Passphrase, Vault},
     refusal::Refusal,
+    web::OpenedBy,
 };
 
 /// Tells whether there is a vault and whether it is open.
@@ -32,9 +38,13 @@ pub(super) async fn create(
 pub(super) async fn unlock(
     State(desk): State<Desk>,
     Body(body): Body<Passphrase>,
-) -> Result<StatusCode, Refusal> {
-    desk.node.unlock(body.passphrase).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Refusal> {
+    let opened = desk.node.unlock_by(body.passphrase).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if opened {
+        response.extensions_mut().insert(OpenedBy);
+    }
+    Ok(response)
 }
 
 /// Closes all tunnels and the vault and drops the keys from memory.

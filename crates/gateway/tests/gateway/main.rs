@@ -1,8 +1,10 @@
 //! The door and its client, over a real socket, with a real node behind.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail as tests do")]
 
 mod api;
 mod door;
 mod house;
 mod openapi;
+mod typescript;
+mod web;

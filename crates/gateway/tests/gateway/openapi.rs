@@ -1,17 +1,27 @@
-//! The description that others generate their clients from is the code's own.
+//! The description that others generate their clients from is the code's own, and so are the page's types.
 
 use std::{env, fs, path::Path};
 
+use crate::typescript;
+
 #[test]
 fn the_file_says_what_the_code_does() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
-    let described = hexode_gateway::openapi();
+    is_current("docs/openapi.json", &hexode_gateway::openapi());
+}
+
+#[test]
+fn the_pages_types_say_what_the_code_does() {
+    is_current("web/src/api/generated.ts", &typescript::types(&hexode_gateway::openapi()));
+}
+
+fn is_current(name: &str, described: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
     if env::var_os("UPDATE_OPENAPI").is_some() {
-        fs::write(&path, &described).unwrap();
+        fs::write(&path, described).unwrap();
     }
     assert!(
         fs::read_to_string(&path).is_ok_and(|file| file == described),
-        "docs/openapi.json is not what the code says: run\n\
-         UPDATE_OPENAPI=1 cargo nextest run -p hexode-gateway the_file_says"
+        "{name} is not what the code says: run\n\
+         UPDATE_OPENAPI=1 cargo nextest run -p hexode-gateway says_what say_what"
     );
 }

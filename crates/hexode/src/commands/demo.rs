@@ -224,7 +224,7 @@ impl<'a> Story<'a> {
         for actor in [&phone, &ben] {
             actor.hears(&circle, "everyone", sent).await?;
         }
-        // Switched off and on again she tries anew, with every address she knows, and is turned away.
+        // Switched off and on again she tries anew, with every address she knows, and nobody answers.
         cara.stop().await?;
         cara.start().await?;
         cara.turned_away(&circle).await?;

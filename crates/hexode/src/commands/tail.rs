@@ -54,7 +54,8 @@ impl Args {
                 Event::Receipt { .. }
                 | Event::Conversation { .. }
                 | Event::Standing { .. }
-                | Event::Tunnel { .. } => continue,
+                | Event::Tunnel { .. }
+                | Event::Tokens => continue,
             };
             session.print(&format!("({note})\n"))?;
         }
@@ -94,6 +95,6 @@ fn of_circle(event: &Event) -> Option<wire::CircleId> {
         | Event::Standing { circle, .. }
         | Event::Tunnel { circle, .. }
         | Event::Fork { circle, .. } => Some(*circle),
-        Event::Locked | Event::Unlocked | Event::Missed { .. } => None,
+        Event::Locked | Event::Unlocked | Event::Missed { .. } | Event::Tokens => None,
     }
 }

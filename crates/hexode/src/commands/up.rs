@@ -1,6 +1,6 @@
 use std::{net::SocketAddr, path::Path, pin::pin};
 
-use gateway::{Door, Ended};
+use gateway::{Door, Ended, WebDoor};
 use node::{Node, Setup, api::ErrorKind};
 use serde::Serialize;
 use tokio::{
@@ -31,6 +31,14 @@ pub(crate) struct Args {
     /// Do not look for members on the local network, nor be found there
     #[arg(long)]
     no_lan: bool,
+
+    /// The loopback port on which the page is served [default: any free one, the same every time]
+    #[arg(long, value_name = "PORT", conflicts_with = "no_web")]
+    web_port: Option<u16>,
+
+    /// Serve no page, and listen on no loopback port
+    #[arg(long)]
+    no_web: bool,
 }
 
 /// What is said when the node is ready.
@@ -39,13 +47,23 @@ struct Ready<'a> {
     ready: bool,
     locked: bool,
     socket: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<&'a str>,
 }
 
 impl Args {
     pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
         vault::harden_process()?;
         let mut signals = Signals::new()?;
-        let door = Door::open(&session.home)?;
+        let mut door = Door::open(&session.home)?;
+        let web = match self.no_web {
+            true => None,
+            false => Some(WebDoor::open(&session.home, self.web_port).await?),
+        };
+        let page = web.as_ref().map(WebDoor::address);
+        if let Some(web) = web {
+            door = door.with_web(web);
+        }
         let socket = door.path().to_owned();
         let setup = Setup {
             home: session.home.clone(),
@@ -66,10 +84,11 @@ impl Args {
             if !locked {
                 open(&node, self.passphrase).await?;
             }
-            let ready = Ready { ready: true, locked, socket: &socket };
+            let ready = Ready { ready: true, locked, socket: &socket, page: page.as_deref() };
             session.answer(&ready, || {
                 let state = if locked { "running, locked" } else { "running" };
-                format!("Hexode is {state}. Its socket is {}; Ctrl-C ends it.\n", socket.display())
+                let open = if page.is_some() { "`hexode open` shows it in a browser; " } else { "" };
+                format!("Hexode is {state}. Its socket is {}; {open}Ctrl-C ends it.\n", socket.display())
             })?;
             std::future::pending().await
         };

@@ -38,6 +38,8 @@ fn the_program_says_what_it_can_do() {
       keep           Mute, archive or block on this device; nobody else is told
       tail           Show messages as they come, until Ctrl-C; marks nothing as read
       chat           Talk on a full screen; F1 shows the keys
+      open           Open the page of the running node in a browser, by a link that works once
+      tokens         List, issue and revoke tokens: who may use the node over its loopback port
       status         Show how the node stands and who is connected how
       lock           Lock the node: close its tunnels and its vault and drop the keys from memory
       unlock         Unlock the node; makes the vault if there is none yet
@@ -117,6 +119,12 @@ fn the_program_says_what_it_can_do() {
 
       -v, --verbose...
               Log more to standard error; twice and thrice for still more
+
+          --web-port <PORT>
+              The loopback port on which the page is served [default: any free one, the same every time]
+
+          --no-web
+              Serve no page, and listen on no loopback port
 
       -h, --help
               Print help (see a summary with '-h')

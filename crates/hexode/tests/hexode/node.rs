@@ -10,7 +10,7 @@ use crate::device::{Device, assert_says};
 fn a_node_starts_locks_unlocks_and_ends() {
     let device = Device::new();
     let node = device.up();
-    assert_says!(node.said, @"Hexode is running. Its socket is [DIR]/home/node.sock; Ctrl-C ends it.");
+    assert_says!(node.said, @"Hexode is running. Its socket is [DIR]/home/node.sock; `hexode open` shows it in a browser; Ctrl-C ends it.");
     assert_says!(device.run(&["status"]), @r"
     exit 0
     --- out
@@ -120,4 +120,48 @@ fn what_cannot_be_read_any_more_is_not_written() {
     drop(reader.stdout.take());
     let output = reader.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+#[test]
+fn the_page_is_opened_by_a_link_and_programs_by_tokens() {
+    let device = Device::new();
+    let _node = device.up();
+    let link = device.json(&["open"]);
+    let url = link["url"].as_str().unwrap();
+    let (page, ticket) = url.split_once("/#open=").unwrap();
+    assert!(page.starts_with("http://hexode-") && page.contains(".localhost:"), "{url}");
+    assert_eq!(ticket.len(), 32, "{url}");
+    assert_ne!(device.json(&["open"])["url"], link["url"], "each link is used once");
+
+    let issued = device.json(&["tokens", "issue", "a script", "--scope", "write"]);
+    assert!(issued["secret"].as_str().unwrap().len() > 64);
+    let id = issued["token"]["id"].as_str().unwrap();
+    let listed = device.json(&["tokens"]);
+    assert_eq!((&listed[0]["id"], &listed[0]["scope"]), (&issued["token"]["id"], &"write".into()));
+    assert_eq!(device.run(&["tokens", "revoke", id]), format!("exit 0\n--- out\nToken {id} is revoked.\n"));
+    assert_says!(device.run(&["tokens"]), @r"
+    exit 0
+    --- out
+    No tokens.
+    ");
+    assert_says!(device.run(&["tokens", "revoke", "0"]), @r#"
+    exit 3
+    --- err
+    Error: no such token
+    Hint: "hexode tokens" lists them
+    "#);
+}
+
+#[test]
+fn a_node_without_a_page_says_so() {
+    let device = Device::new();
+    let node = device.up_with(&["--passphrase-file", "passphrase", "--no-web"]);
+    assert_says!(node.said, @"Hexode is running. Its socket is [DIR]/home/node.sock; Ctrl-C ends it.");
+    assert_says!(device.run(&["open"]), @r"
+    exit 7
+    --- err
+    Error: this node serves no page
+    Hint: start it without --no-web
+    ");
+    assert!(!device.home().join("web.json").exists());
 }

@@ -1,12 +1,13 @@
 //! One circle as this device holds it in memory: charter, journal, links, and what others have stored and read.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::Duration,
 };
 
-use charter::{Charter, Invitation};
+use charter::{Charter, Invitation, InvitationState};
 use crypto::SigningKey;
 use journal::{Chain, Descriptor, Entry, Journal, Membership, SignedRun};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, S
 
 use super::{
     Ctx, Effect, Setup,
+    contacts::Contacts,
     link::{ChainKey, Link},
     talk::{Kept, Talk},
 };
@@ -51,6 +53,8 @@ pub(crate) struct CircleState {
     pub(crate) rendezvous: BTreeMap<EntryId, Signature>,
     /// When hearsay about a device's addresses is heard again.
     pub(crate) hearsay_at: BTreeMap<DeviceId, Duration>,
+    /// At which addresses other devices were met.
+    pub(crate) contacts: Contacts,
     pub(crate) listen_port: u16,
     pub(crate) trouble: Option<String>,
 
@@ -96,6 +100,7 @@ impl CircleState {
             unreachable: BTreeMap::new(),
             rendezvous: BTreeMap::new(),
             hearsay_at: BTreeMap::new(),
+            contacts: Contacts::default(),
             listen_port: 0,
             trouble: None,
             talk: Talk::default(),
@@ -178,6 +183,7 @@ impl CircleState {
             device: *device,
             addresses: addresses.clone(),
         }));
+        commands.push(tunnel::Command::Invitations(self.knockable()));
         commands.push(tunnel::Command::LanSecrets(self.lan_secrets()));
         commands
     }
@@ -192,6 +198,17 @@ impl CircleState {
             devices.into_iter().map(|device| device.id).take(TUNNELS_PER_MEMBER).collect::<Vec<_>>()
         };
         roster.members().values().flat_map(of_member).filter(|device| *device != self.me).collect()
+    }
+
+    /// Lists the keys of the invitations whose holders are answered: those that are open, and of the others those that
+    /// were good for longest, so that whoever comes late is told so.
+    pub(crate) fn knockable(&self) -> BTreeSet<[u8; 32]> {
+        if self.standing != Standing::Member {
+            return BTreeSet::new();
+        }
+        let mut all: Vec<_> = self.charter.roster().invitations().values().collect();
+        all.sort_by_key(|invited| (invited.state != InvitationState::Open, Reverse(invited.expires_ms)));
+        all.into_iter().take(KNOCKABLE).map(|invited| *invited.public.as_bytes()).collect()
     }
 
     /// Lists the charter entries since which a rendezvous secret of its own holds, each with its author: the founding,
@@ -257,6 +274,7 @@ impl CircleState {
     /// Takes over what is not kept in the vault from the state that a failed turn spoilt.
     pub(crate) fn inherit(&mut self, old: &mut Self, trouble: &str, effects: &mut Vec<Effect>) {
         self.addresses = std::mem::take(&mut old.addresses);
+        self.contacts = std::mem::take(&mut old.contacts);
         self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
         effects.extend(old.links.keys().map(|device| self.close(*device)));
@@ -394,4 +412,6 @@ impl From<Standing> for api::CircleState {
 const RESTART: Duration = Duration::from_secs(5);
 /// With how many devices of one member there are tunnels at most.
 const TUNNELS_PER_MEMBER: usize = 16;
+/// Of how many invitations the holders are answered.
+const KNOCKABLE: usize = 256;
 const RENDEZVOUS: &str = "hexode/node/rendezvous/2";

@@ -180,7 +180,7 @@ impl Access<'_, '_> {
     }
 
     /// Keeps what the person decided about a conversation for himself.
-    pub(crate) fn keep(
+    pub(crate) fn keep_conversation(
         &mut self,
         id: CircleId,
         conversation: ConversationId,

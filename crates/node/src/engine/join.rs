@@ -121,6 +121,7 @@ impl CircleState {
             self.redemption.clear();
             self.stand(ctx, Standing::Member)?;
             self.command(ctx, tunnel::Command::Allow(self.allowed()));
+            self.command(ctx, tunnel::Command::Invitations(self.knockable()));
             return Ok(true);
         }
         self.trouble = Some("a device answered that is not a member's".to_owned());
@@ -181,6 +182,7 @@ impl CircleState {
         let allowed = self.allowed();
         self.links.retain(|device, _| allowed.contains(device));
         self.command(ctx, tunnel::Command::Allow(allowed));
+        self.command(ctx, tunnel::Command::Invitations(self.knockable()));
         self.command(ctx, tunnel::Command::LanSecrets(self.lan_secrets()));
         let devices: Vec<_> = self.links.keys().copied().collect();
         for device in devices {

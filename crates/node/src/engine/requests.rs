@@ -442,6 +442,14 @@ impl Access<'_, '_> {
         self.with(id, |access, circle| Ok(circle.tunnels_view(access, snapshot)?))
     }
 
+    pub(crate) fn contacts(
+        &mut self,
+        id: CircleId,
+        snapshot: &tunnel::Snapshot,
+    ) -> Result<Vec<api::Contact>, RequestError> {
+        self.with(id, |access, circle| Ok(circle.contacts_view(access, snapshot)?))
+    }
+
     pub(crate) fn conversation_ids(&mut self, id: CircleId) -> Result<Vec<ConversationId>, RequestError> {
         Ok(self.circle(id)?.conversations.keys().copied().collect())
     }

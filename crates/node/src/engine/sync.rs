@@ -35,8 +35,12 @@ impl CircleState {
         let ctx = &mut ctx;
         match event {
             tunnel::Event::Bound { addresses } => self.handle_bound(ctx, addresses),
-            tunnel::Event::Up { device, link, .. } => self.handle_up(ctx, device, link),
+            tunnel::Event::Up { device, link, remote, .. } => {
+                self.contacts.note(device, remote, ctx.time.wall_ms);
+                self.handle_up(ctx, device, link)
+            }
             tunnel::Event::Down { device, link, reason } => {
+                self.contacts.ended(device, ctx.time.wall_ms);
                 if reason == tunnel::DownReason::Refused {
                     // He may be the only one who knows yet, and this device is told no more than that.
                     let who = self.name_of(&device);

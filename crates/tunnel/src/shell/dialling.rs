@@ -63,10 +63,11 @@ impl Shell {
                 continue;
             };
             let (dial, addresses) = contact.dial();
+            let pass = self.gate.pass(&device, None);
             let (endpoint, timing, dialled) =
                 (self.endpoint.clone(), self.timing.clone(), self.outlets.dialled.clone());
             self.tasks.spawn(async move {
-                let news = match dial::connect(&endpoint, &device, &addresses, &timing).await {
+                let news = match dial::connect(&endpoint, &device, &addresses, pass, &timing).await {
                     Ok((connection, key_exchange)) => {
                         Dialled::Connected { device, dial, connection, key_exchange }
                     }

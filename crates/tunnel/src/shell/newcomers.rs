@@ -88,6 +88,7 @@ impl Shell {
         }
         let newcomer = Newcomer {
             endpoint: self.endpoint.clone(),
+            gate: self.gate.clone(),
             identity: self.identity.clone(),
             serial: self.serial.clone(),
             timing: self.timing.clone(),

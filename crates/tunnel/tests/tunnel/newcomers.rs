@@ -10,6 +10,16 @@ fn invitation() -> SigningKey {
     SigningKey::from_seed(&[50; 32])
 }
 
+/// A device that knows of the invitation.
+fn member(seed: u8) -> Device {
+    inviting(Device::new(seed))
+}
+
+fn inviting(device: Device) -> Device {
+    device.send(Command::Invitations([invitation().public()].into()));
+    device
+}
+
 fn knock() -> Knock {
     Knock { invitation: invitation(), request: b"let me in".to_vec() }
 }
@@ -37,7 +47,7 @@ fn until_refused(newcomer: &Device) -> RefuseReason {
 
 #[test]
 fn a_newcomer_is_let_in_when_the_engine_says_so() {
-    let (ann, ben) = (Device::new(1), Device::new(2));
+    let (ann, ben) = (member(1), Device::new(2));
     knock_at(&ben, &[&ann]);
     let (link, device, key, request) = until_knocked(&ann);
     assert_eq!((device, key, &request[..]), (ben.id, invitation().public(), &b"let me in"[..]));
@@ -58,7 +68,7 @@ fn a_newcomer_is_let_in_when_the_engine_says_so() {
 
 #[test]
 fn a_roster_without_the_device_that_let_him_in_ends_the_newcomers_link() {
-    let (ann, ben) = (Device::new(1), Device::new(2));
+    let (ann, ben) = (member(1), Device::new(2));
     knock_at(&ben, &[&ann]);
     ann.allow([&ben.id]);
     ann.send(Command::Welcome { link: until_knocked(&ann).0 });
@@ -76,7 +86,7 @@ fn a_newcomer_is_told_why_not_unless_nobody_knows_his_invitation() {
         RefuseReason::Denied,
         RefuseReason::Unknown,
     ] {
-        let (ann, ben) = (Device::new(1), Device::new(2));
+        let (ann, ben) = (member(1), Device::new(2));
         knock_at(&ben, &[&ann]);
         ann.send(Command::Refuse { link: until_knocked(&ann).0, reason });
         assert_eq!(until_refused(&ben), reason);
@@ -85,7 +95,7 @@ fn a_newcomer_is_told_why_not_unless_nobody_knows_his_invitation() {
 
 #[test]
 fn a_newcomer_tries_all_hints_until_one_lets_him_in() {
-    let (ann, ben, cara) = (Device::new(1), Device::new(2), Device::new(3));
+    let (ann, ben, cara) = (member(1), Device::new(2), member(3));
     let asleep = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let hints = vec![
         (id(4), vec![asleep.local_addr().unwrap()]),
@@ -121,7 +131,7 @@ fn a_newcomer_comes_in_when_a_member_wakes_up_later() {
     ben.send(Command::Knock { hints: vec![(id(1), vec![address])], knock: knock() });
     assert_eq!(ben.until_unreachable(id(1)).1, "no answer");
     drop(reserved);
-    let ann = Device::with(Config { bind: vec![address], ..config(1) }).unwrap();
+    let ann = inviting(Device::with(Config { bind: vec![address], ..config(1) }).unwrap());
     ann.allow([&ben.id]);
     ann.send(Command::Welcome { link: until_knocked(&ann).0 });
     ben.until_up(ann.id);
@@ -130,7 +140,7 @@ fn a_newcomer_comes_in_when_a_member_wakes_up_later() {
 #[test]
 fn a_newcomer_on_whom_nobody_decides_comes_again() {
     let timing = Timing { knock: Duration::from_secs(1), ..Timing::default() };
-    let ann = Device::with(Config { timing, ..config(1) }).unwrap();
+    let ann = inviting(Device::with(Config { timing, ..config(1) }).unwrap());
     let ben = Device::new(2);
     knock_at(&ben, &[&ann]);
     let (link, ..) = until_knocked(&ann);
@@ -145,10 +155,10 @@ fn a_newcomer_on_whom_nobody_decides_comes_again() {
 
 #[test]
 fn nothing_a_newcomer_sends_is_heard_before_he_is_welcome() {
-    let (ann, circle) = (Device::new(1), config(1).circle);
+    let (ann, circle) = (member(1), config(1).circle);
     run(async {
         let ben = pq_endpoint(&key(2)).await;
-        let connection = ben.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+        let connection = connect(&ben, &invitation(), &ann).await;
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
         let secret = exporter(&connection, circle, INITIATOR);
         write(&mut send, &newcomer_hello(&key(2), &invitation(), &secret, b"let me in")).await;
@@ -169,7 +179,7 @@ fn nothing_a_newcomer_sends_is_heard_before_he_is_welcome() {
 /// holds a session with each side and passes on what each says.
 #[test]
 fn an_invitation_passed_on_by_a_man_in_the_middle_lets_nobody_in() {
-    let (ann, ben, circle) = (Device::new(1), Device::new(2), config(1).circle);
+    let (ann, ben, circle) = (member(1), Device::new(2), config(1).circle);
     run(async {
         let mallory = pq_endpoint(&key(66)).await;
         let hints = vec![(id(66), mallory.bound_sockets())];
@@ -179,13 +189,13 @@ fn an_invitation_passed_on_by_a_man_in_the_middle_lets_nobody_in() {
         let his_hello = read(&mut of_ben).await.unwrap();
 
         // He passes the hello on as it is.
-        let to_ann = mallory.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+        let to_ann = connect(&mallory, &invitation(), &ann).await;
         let (mut send, _recv) = to_ann.open_bi().await.unwrap();
         write(&mut send, &his_hello).await;
         assert_eq!(close_code(&to_ann).await, GO_AWAY);
 
         // He takes the invitation's proof out of it and says it as his own.
-        let to_ann = mallory.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+        let to_ann = connect(&mallory, &invitation(), &ann).await;
         let (mut send, _recv) = to_ann.open_bi().await.unwrap();
         let statement = &his_hello[1..his_hello.len() - 64];
         let signature =
@@ -196,7 +206,7 @@ fn an_invitation_passed_on_by_a_man_in_the_middle_lets_nobody_in() {
 
         // Nor does Ben take Ann's hello for his: she says one to Mallory as a member would get it.
         ann.allow([&id(66)]);
-        let to_ann = mallory.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+        let to_ann = connect(&mallory, &key(66), &ann).await;
         let (mut send, mut recv) = to_ann.open_bi().await.unwrap();
         write(&mut send, &member_hello(&key(66), &exporter(&to_ann, circle, INITIATOR))).await;
         let her_hello = read(&mut recv).await.unwrap();

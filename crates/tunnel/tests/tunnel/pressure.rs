@@ -9,10 +9,13 @@ use std::{
 };
 
 use hexode_tunnel::{DownReason, Event};
-use noq_proto::crypto::rustls::QuicClientConfig;
+use noq_proto::{ConnectionId, crypto::rustls::QuicClientConfig};
 use rustls::{RootCertStore, crypto::aws_lc_rs::kx_group};
 
-use crate::{harness::*, stranger::provider};
+use crate::{
+    harness::*,
+    stranger::{pass, provider},
+};
 
 const MIB: usize = 1 << 20;
 
@@ -70,7 +73,8 @@ fn many_tiny_frames_are_bounded_too() {
     while &*ben.until_frame() != b"last" {}
 }
 
-/// Sends the first packets of so many connections, from one socket, until told to stop; answers nothing.
+/// Sends the first packets of so many connections, with good passes, from one socket, until told to stop; answers
+/// nothing.
 fn flood(to: SocketAddr, count: usize, sent: &AtomicUsize, stop: &AtomicBool) {
     let mut config = rustls::ClientConfig::builder_with_provider(provider(kx_group::X25519MLKEM768))
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -82,13 +86,17 @@ fn flood(to: SocketAddr, count: usize, sent: &AtomicUsize, stop: &AtomicBool) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let endpoint_config = Arc::new(noq_proto::EndpointConfig::new(Arc::new(NoReset)));
     let mut bytes = Vec::new();
-    for _ in 0..count {
+    for stamp in 1..=count as u64 {
         if stop.load(Ordering::Relaxed) {
             return;
         }
         let mut endpoint = noq_proto::Endpoint::new(endpoint_config.clone(), None, true);
         let now = Instant::now();
-        let (_, mut connection) = endpoint.connect(now, config.clone(), to, "localhost").unwrap();
+        let (circle, mut config) = (crate::harness::config(1).circle, config.clone());
+        config.initial_dst_cid_provider(Arc::new(move || {
+            ConnectionId::new(&pass(&key(3), circle, id(1), stamp))
+        }));
+        let (_, mut connection) = endpoint.connect(now, config, to, "localhost").unwrap();
         bytes.clear();
         while let Some(transmit) = connection.poll_transmit(now, NonZeroUsize::MIN, &mut bytes) {
             let _ = socket.send_to(&bytes[..transmit.size], to);
@@ -123,6 +131,8 @@ fn resident() -> usize {
 #[test]
 fn ten_thousand_half_open_connections_keep_no_member_out_and_take_no_memory() {
     let (ann, ben) = pair();
+    // Cara is a member who does not behave.
+    ann.allow([&ben.id, &id(3)]);
     let (sent, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let before = resident();

@@ -1,14 +1,22 @@
 //! The other side, built from iroh and the specification alone, so that it can break every rule.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use crypto::SigningKey;
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, SecretKey,
-    endpoint::{Connection, ConnectionError, RecvStream, SendStream, presets},
+    endpoint::{ConnectOptions, Connection, ConnectionError, RecvStream, SendStream, presets},
 };
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use wire::{Blob, CircleId, DeviceId, Signature};
+
+use crate::harness::Device;
 
 pub(crate) const GO_AWAY: u32 = 0x101;
 pub(crate) const INITIATOR: u8 = 1;
@@ -45,6 +53,39 @@ pub(crate) async fn pq_endpoint(key: &SigningKey) -> Endpoint {
 
 pub(crate) fn address_of(device: DeviceId, address: SocketAddr) -> EndpointAddr {
     EndpointAddr::new(EndpointId::from_bytes(device.as_bytes()).unwrap()).with_ip_addr(address)
+}
+
+/// A pass as docs/spec/03-tunnel.md has it: what `caller`, a device or an invitation, shows to `device`.
+pub(crate) fn pass(caller: &SigningKey, circle: CircleId, device: DeviceId, stamp: u64) -> [u8; 20] {
+    let secret = crypto::agree_static(caller, device.as_bytes()).unwrap();
+    let salt = [&circle.as_bytes()[..], &caller.public(), device.as_bytes()].concat();
+    let inner = crypto::derive_key(secret.as_ref(), &salt, "hexode pass 1 inner");
+    let outer = crypto::derive_key(device.as_bytes(), circle.as_bytes(), "hexode pass 1 outer");
+    let proof = &crypto::mac(inner.as_ref(), &[b"proof", &stamp.to_be_bytes()])[..8];
+    let mask = &crypto::mac(inner.as_ref(), &[b"mask", proof])[..8];
+    let masked: Vec<_> = stamp.to_be_bytes().iter().zip(mask).map(|(a, b)| a ^ b).collect();
+    let body = [&masked, proof].concat();
+    let tag = &crypto::mac(outer.as_ref(), &[&body])[..4];
+    [&body, tag].concat().try_into().unwrap()
+}
+
+/// Connects with a pass of `caller`'s.
+pub(crate) async fn connect(endpoint: &Endpoint, caller: &SigningKey, to: &Device) -> Connection {
+    connecting(endpoint, caller, to, b"h3").await.unwrap()
+}
+
+pub(crate) async fn connecting(
+    endpoint: &Endpoint,
+    caller: &SigningKey,
+    to: &Device,
+    alpn: &[u8],
+) -> Result<Connection, Box<dyn std::error::Error>> {
+    // Every pass in a test's process has a stamp of its own.
+    static STAMP: AtomicU64 = AtomicU64::new(1);
+    let stamp = STAMP.fetch_add(1, Ordering::Relaxed);
+    let pass = pass(caller, crate::harness::config(1).circle, to.id, stamp);
+    let options = ConnectOptions::new().with_initial_dst_cid(noq_proto::ConnectionId::new(&pass));
+    Ok(endpoint.connect_with_opts(address_of(to.id, to.address), alpn, options).await?.await?)
 }
 
 pub(crate) fn exporter(connection: &Connection, circle: CircleId, role: u8) -> [u8; 32] {
@@ -90,9 +131,10 @@ pub(crate) async fn read(recv: &mut RecvStream) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-/// Tries to get a TLS session; two seconds are plenty on the loopback interface.
-pub(crate) async fn no_session(stranger: &Endpoint, to: EndpointAddr, alpn: &[u8]) {
-    let session = tokio::time::timeout(std::time::Duration::from_secs(2), stranger.connect(to, alpn)).await;
+/// Tries to get a TLS session with a pass of `caller`'s; two seconds are plenty on the loopback interface.
+pub(crate) async fn no_session(stranger: &Endpoint, caller: &SigningKey, to: &Device, alpn: &[u8]) {
+    let connecting = connecting(stranger, caller, to, alpn);
+    let session = tokio::time::timeout(std::time::Duration::from_secs(2), connecting).await;
     assert!(!matches!(session, Ok(Ok(_))), "a session where there must be none");
 }
 

@@ -6,14 +6,14 @@ use rustls::crypto::aws_lc_rs::kx_group;
 
 use crate::{harness::*, stranger::*};
 
-/// Opens a connection, says `hello` if there is one, and returns it when it has been closed.
+/// Opens a connection with a pass that Ben lost, says `hello` if there is one, and returns it when it has been closed.
 async fn turned_away(
     device: &Device,
-    key: &crypto::SigningKey,
+    own: &crypto::SigningKey,
     say: impl FnOnce(&Connection) -> Vec<u8>,
 ) -> Connection {
-    let stranger = pq_endpoint(key).await;
-    let connection = stranger.connect(address_of(device.id, device.address), b"h3").await.unwrap();
+    let stranger = pq_endpoint(own).await;
+    let connection = connect(&stranger, &key(2), device).await;
     let bytes = say(&connection);
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
     send.write_all(&bytes).await.unwrap();
@@ -63,6 +63,7 @@ fn a_silent_stranger_is_shown_out_in_time() {
         ..config(1)
     });
     let ann = ann.unwrap();
+    ann.allow([&id(2)]);
     run(async {
         let start = Instant::now();
         turned_away(&ann, &key(3), |_| vec![0, 0]).await;
@@ -77,7 +78,7 @@ fn whoever_offers_less_than_the_hybrid_key_exchange_is_not_talked_to() {
     run(async {
         for group in [kx_group::X25519, kx_group::SECP256R1, kx_group::MLKEM768] {
             let weak = endpoint(&key(2), provider(group)).await;
-            no_session(&weak, address_of(ann.id, ann.address), b"h3").await;
+            no_session(&weak, &key(2), &ann, b"h3").await;
         }
         // Nor if he is dialled.
         let weak = endpoint(&key(2), provider(kx_group::X25519)).await;
@@ -86,7 +87,7 @@ fn whoever_offers_less_than_the_hybrid_key_exchange_is_not_talked_to() {
         ann.until_unreachable(id(2));
         // The same member with the right key exchange is welcome: it was not for another reason.
         let strong = pq_endpoint(&key(2)).await;
-        let connection = strong.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+        let connection = connect(&strong, &key(2), &ann).await;
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
         write(&mut send, &member_hello(&key(2), &exporter(&connection, circle, INITIATOR))).await;
         assert!(read(&mut recv).await.is_some());
@@ -96,9 +97,10 @@ fn whoever_offers_less_than_the_hybrid_key_exchange_is_not_talked_to() {
 #[test]
 fn another_protocol_name_gets_no_session() {
     let ann = Device::new(1);
+    ann.allow([&id(2)]);
     run(async {
         let stranger = pq_endpoint(&key(3)).await;
-        no_session(&stranger, address_of(ann.id, ann.address), b"hexode").await;
+        no_session(&stranger, &key(2), &ann, b"hexode").await;
     });
 }
 
@@ -108,7 +110,7 @@ fn the_hello_is_as_the_specification_has_it() {
     ann.allow([&id(2)]);
     run(async {
         let ben = pq_endpoint(&key(2)).await;
-        let connection = ben.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+        let connection = connect(&ben, &key(2), &ann).await;
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
         write(&mut send, &member_hello(&key(2), &exporter(&connection, circle, INITIATOR))).await;
         let answer = read(&mut recv).await.unwrap();
@@ -135,7 +137,7 @@ fn a_member_who_sends_what_is_no_frame_loses_his_link_and_nobody_else_does() {
     for bad in [vec![0xff, 0xff, 0xff, 0xff], vec![0x00, 0x10, 0x00, 0x01], vec![0, 0, 0, 0]] {
         run(async {
             let cara = pq_endpoint(&key(3)).await;
-            let connection = cara.connect(address_of(ann.id, ann.address), b"h3").await.unwrap();
+            let connection = connect(&cara, &key(3), &ann).await;
             let (mut send, _recv) = connection.open_bi().await.unwrap();
             write(&mut send, &member_hello(&key(3), &exporter(&connection, circle, INITIATOR))).await;
             send.write_all(&bad).await.unwrap();

@@ -220,6 +220,11 @@ impl Incoming {
         self.inner.remote_address_validated()
     }
 
+    /// Returns the connection id to which the first packet went.
+    pub fn orig_dst_cid(&self) -> noq_proto::ConnectionId {
+        self.inner.orig_dst_cid()
+    }
+
     /// Decrypts the Initial packet payload.
     ///
     /// This clones and decrypts the packet payload (~1200 bytes).

@@ -1052,18 +1052,23 @@ impl TransportsSender {
 pub(crate) struct Transport {
     sock: Arc<Socket>,
     transports: Transports,
+    /// Whether noq has its own sender, which it makes before those of connections.
+    has_sender: std::sync::atomic::AtomicBool,
 }
 
 impl Transport {
     pub(crate) fn new(sock: Arc<Socket>, transports: Transports) -> Self {
-        Self { sock, transports }
+        let has_sender = Default::default();
+        Self { sock, transports, has_sender }
     }
 }
 
 impl noq::AsyncUdpSocket for Transport {
     fn create_sender(&self) -> Pin<Box<dyn noq::UdpSender>> {
+        let first = !self.has_sender.swap(true, std::sync::atomic::Ordering::Relaxed);
         Box::pin(Sender {
             sock: self.sock.clone(),
+            retry_only: first && self.sock.packet_gate.is_some(),
             sender: self.transports.create_sender(),
         })
     }
@@ -1141,6 +1146,8 @@ impl noq::AsyncUdpSocket for Transport {
 #[pin_project::pin_project]
 pub(crate) struct Sender {
     sock: Arc<Socket>,
+    /// Whether this is noq's own sender, for answers that belong to no connection, behind a gate.
+    retry_only: bool,
     #[pin]
     sender: TransportsSender,
 }
@@ -1175,6 +1182,12 @@ impl noq::UdpSender for Sender {
         // send errors are intermittent errors, returning Ok(()) in those cases will mean
         // Noq eventually considers the packets that had send errors as lost and will try
         // and re-send them.
+        if self.retry_only {
+            let retry = matches!(noq_transmit.contents, [0xf0..=0xff, 0, 0, 0, 1, ..]);
+            if !retry {
+                return Poll::Ready(Ok(()));
+            }
+        }
         let mapped_addr = self.mapped_addr(noq_transmit)?;
 
         let network_path = match mapped_addr {

@@ -230,9 +230,9 @@ impl Actor {
         .await
     }
 
-    /// Waits until the device has tried every other one and been turned away, or knows that it was removed.
+    /// Waits until the device has tried every other one in vain, or knows that it was removed.
     pub(super) async fn turned_away(&self, circle: &Circle) -> Result<(), Failure> {
-        self.until("is not turned away", async || {
+        self.until("has not tried", async || {
             if self.client.circle(circle.id).await?.state == CircleState::Removed {
                 return Ok(Some(()));
             }

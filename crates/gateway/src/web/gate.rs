@@ -1,0 +1,315 @@
+//! Says who may come in over the loopback port, and for what.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use node::{
+    Node,
+    api::{ApiError, ErrorKind, OpenLink, Token},
+};
+use tokio::{sync::Mutex, time::sleep};
+
+use super::{
+    page,
+    scope::needed,
+    tickets::{self, Standing, Tickets},
+};
+use crate::refusal::Refusal;
+
+/// The one place that every request on the loopback port passes.
+///
+/// - Its `Host` is the page's own or a plain loopback address: whatever name was rebound to this machine is refused.
+/// - What a browser sends must come from the page itself (`Sec-Fetch-Site`, `Origin`); no other page can ask, embed or
+///   post anything.
+/// - It carries a session's cookie (page) or a token (programs) that the vault knows, with enough scope. While the vault is
+///   closed there is only the banner and unlocking.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    node: Node,
+    host: String,
+    port: u16,
+    tickets: Tickets,
+    /// Held while a passphrase that came without a session is tried: one at a time, and slowly.
+    trying: Mutex<()>,
+}
+
+/// Who asks; a request that came through the gate carries it.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// His token, if the vault could be asked for it.
+    pub(crate) token: Option<Token>,
+    pub(crate) secret: String,
+}
+
+/// Marks an answer to a request that proved to know the passphrase.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenedBy;
+
+/// By which name the node was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Called {
+    /// The page's own.
+    Page,
+    /// A loopback address, which only programs use.
+    Address,
+}
+
+impl Gate {
+    pub(super) fn new(node: Node, host: String, port: u16) -> Self {
+        Self { node, host, port, tickets: Tickets::default(), trying: Mutex::default() }
+    }
+
+    /// Makes a link that opens the page in one browser, once.
+    pub(crate) fn link(&self) -> OpenLink {
+        let ticket = self.tickets.issue(Instant::now());
+        let until = SystemTime::now() + tickets::LINK_TIME;
+        let expires = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        OpenLink {
+            url: format!("http://{}/#open={ticket}", self.host),
+            expires_ms: u64::try_from(expires).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Trades a link's secret for a session and returns the cookie.
+    pub(crate) async fn redeem(&self, ticket: &str) -> Result<HeaderValue, ApiError> {
+        if !self.tickets.redeem(ticket, Instant::now()) {
+            let error = ApiError::new(ErrorKind::NotAllowed, "this link was used, or is too old");
+            return Err(error.hint("run \"hexode open\" for a new one"));
+        }
+        let secret = tickets::secret::<32>();
+        if self.node.status().await?.locked {
+            self.tickets.remember(&secret, Standing::Waiting);
+        } else {
+            self.node.keep_session(BROWSER.into(), secret.clone()).await?;
+            self.tickets.remember(&secret, Standing::Known);
+        }
+        Ok(cookie(&secret, SESSION_S))
+    }
+
+    /// Ends the caller's session and returns the cookie that says so.
+    pub(crate) async fn leave(&self, caller: &Caller) -> Result<HeaderValue, ApiError> {
+        self.tickets.forget(&caller.secret);
+        if let Some(token) = &caller.token {
+            self.node.revoke_token(token.id.clone()).await?;
+        }
+        Ok(cookie("", 0))
+    }
+
+    /// Finds by which name the node was called; none of its own is an attempt to get in by another.
+    fn called(&self, request: &Request) -> Option<Called> {
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
+        let host = host.to_str().ok()?;
+        if request.uri().authority().is_some_and(|authority| authority.as_str() != host) {
+            return None;
+        }
+        if host == self.host {
+            return Some(Called::Page);
+        }
+        let (name, port) = host.rsplit_once(':')?;
+        let loopback = matches!(name, "127.0.0.1" | "localhost") && port.parse() == Ok(self.port);
+        loopback.then_some(Called::Address)
+    }
+
+    /// Tells whether the request's own words about where it comes from allow it.
+    fn comes_from_here(&self, request: &Request, called: Called) -> bool {
+        let headers = request.headers();
+        let origin = word(headers, &header::ORIGIN);
+        let site = word(headers, &SEC_FETCH_SITE);
+        if called == Called::Address {
+            // A browser always says one of these; it has no business under this name.
+            return origin.is_none() && site.is_none();
+        }
+        let own = origin.and_then(|origin| origin.strip_prefix("http://")) == Some(&self.host);
+        let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        if is_api(request.uri().path()) {
+            let bearer = headers.contains_key(header::AUTHORIZATION);
+            let here = site == Some("same-origin") || (bearer && site.is_none());
+            return here && (own || (origin.is_none() && (safe || bearer)));
+        }
+        match site {
+            None | Some("none" | "same-origin") => safe,
+            // Somebody followed a link: the page opens, and asks for everything itself.
+            Some(_) => safe && word(headers, &SEC_FETCH_DEST) == Some("document"),
+        }
+    }
+
+    /// Asks the vault who this is.
+    async fn caller(&self, headers: &HeaderMap, called: Called) -> Result<Option<Caller>, ApiError> {
+        let Some(secret) = secret(headers, called) else { return Ok(None) };
+        match self.node.token(secret.clone()).await {
+            Ok(Some(token)) => {
+                if token.browser {
+                    self.tickets.remember(&secret, Standing::Known);
+                }
+                Ok(Some(Caller { token: Some(token), secret }))
+            }
+            Ok(None) if self.tickets.standing(&secret) == Some(Standing::Waiting) => {
+                // The vault was opened since, maybe by another program.
+                let token = self.node.keep_session(BROWSER.into(), secret.clone()).await?;
+                self.tickets.remember(&secret, Standing::Known);
+                Ok(Some(Caller { token: Some(token), secret }))
+            }
+            Ok(None) => {
+                self.tickets.forget(&secret);
+                Ok(None)
+            }
+            Err(error) if error.kind == ErrorKind::Locked => {
+                Ok(self.tickets.standing(&secret).map(|_| Caller { token: None, secret }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn answer(&self, mut request: Request, next: Next) -> Response {
+        let Some(called) = self.called(&request) else {
+            return (StatusCode::MISDIRECTED_REQUEST, WRONG_HOST).into_response();
+        };
+        if !self.comes_from_here(&request, called) {
+            return (StatusCode::FORBIDDEN, FOREIGN).into_response();
+        }
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        if !is_api(&path) {
+            return page::file(&path, request.headers());
+        }
+        let caller = match self.caller(request.headers(), called).await {
+            Ok(caller) => caller,
+            Err(error) => return Refusal(error).into_response(),
+        };
+        match &caller {
+            // The vault is closed; it answers what it may, which includes making it.
+            Some(Caller { token: None, .. }) => {}
+            Some(Caller { token: Some(token), .. }) if token.scope >= needed(&method, &path) => {}
+            Some(_) => return Refusal(out_of_scope()).into_response(),
+            None if is_banner(&method, &path) => {}
+            None if method == Method::POST && path == UNLOCK => return self.try_open(request, next).await,
+            None => return unknown(),
+        }
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        next.run(request).await
+    }
+
+    /// Lets somebody without a session try a passphrase; who knows it gets one.
+    async fn try_open(&self, request: Request, next: Next) -> Response {
+        let Ok(_turn) = self.trying.try_lock() else {
+            return Refusal::busy();
+        };
+        match self.node.status().await {
+            Ok(status) if status.locked => {}
+            Ok(_) => return unknown(),
+            Err(error) => return Refusal(error).into_response(),
+        }
+        let mut response = next.run(request).await;
+        if response.extensions().get::<OpenedBy>().is_none() {
+            // A guess costs time, and nobody else can guess meanwhile.
+            sleep(GUESS).await;
+            // It was open before: that says nothing of the passphrase.
+            return if response.status().is_success() { unknown() } else { response };
+        }
+        let secret = tickets::secret::<32>();
+        match self.node.keep_session(BROWSER.into(), secret.clone()).await {
+            Ok(_) => {
+                self.tickets.remember(&secret, Standing::Known);
+                response.headers_mut().insert(header::SET_COOKIE, cookie(&secret, SESSION_S));
+                response
+            }
+            Err(error) => Refusal(error).into_response(),
+        }
+    }
+}
+
+/// Lets a request through the gate and says of every answer what a browser may do with it.
+pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let mut response = gate.answer(request, next).await;
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Finds the session's or the program's secret.
+fn secret(headers: &HeaderMap, called: Called) -> Option<String> {
+    if let Some(bearer) = word(headers, &header::AUTHORIZATION) {
+        return bearer.strip_prefix("Bearer ").map(|secret| secret.trim().to_owned());
+    }
+    if called == Called::Address {
+        return None;
+    }
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs =
+        cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned())
+}
+
+fn cookie(secret: &str, max_age_s: u64) -> HeaderValue {
+    let text = format!("{COOKIE}={secret}; Path=/v1; Max-Age={max_age_s}; HttpOnly; SameSite=Strict");
+    HeaderValue::try_from(text).expect("hexadecimal digits stand in a header")
+}
+
+fn word<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    // What is no text is something, and not what is wanted.
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+fn is_api(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/")
+}
+
+/// What anybody of this user may ask: whether there is a vault and whether it is open, and to trade in a link.
+fn is_banner(method: &Method, path: &str) -> bool {
+    (method == Method::GET && path == "/v1/vault") || (method == Method::POST && path == SESSION)
+}
+
+fn out_of_scope() -> ApiError {
+    ApiError::new(ErrorKind::NotAllowed, "this token's scope does not include that")
+        .hint("issue one with more scope: \"hexode tokens issue\"")
+}
+
+fn unknown() -> Response {
+    let error = ApiError::new(ErrorKind::NotAllowed, "no session and no token that holds")
+        .hint("run \"hexode open\"");
+    let mut response = Refusal(error).into_response();
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
+}
+
+const UNLOCK: &str = "/v1/unlock";
+const SESSION: &str = "/v1/web/session";
+const COOKIE: &str = "hexode";
+/// What a browser's session is called in the list of tokens.
+const BROWSER: &str = "browser";
+const SESSION_S: u64 = 30 * 24 * 3600;
+const GUESS: Duration = Duration::from_secs(1);
+const WRONG_HOST: &str = "this is not the address under which the page is served; run `hexode open`\n";
+const FOREIGN: &str = "asked for by another page\n";
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// Stands on every answer. The page gets everything from its own node: no script, style, picture or frame of others.
+const ALWAYS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; \
+         connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-embedder-policy", "require-corp"),
+    ("permissions-policy", "geolocation=(), payment=(), usb=(), camera=(self), microphone=(self)"),
+];

@@ -1,0 +1,58 @@
+//! Which scope a request needs: the one table of rights on the loopback port.
+
+use axum::http::Method;
+use node::api::Scope;
+
+/// Returns the least scope that may ask this. What the table does not name needs the highest.
+pub(super) fn needed(method: &Method, path: &str) -> Scope {
+    let mut words = path.trim_start_matches('/').split('/').skip(1);
+    let (first, second, third) = (words.next().unwrap_or_default(), words.nth(1), words.next());
+    let circle = first == "circles";
+    if method == Method::GET || method == Method::HEAD {
+        return match (first, second) {
+            // An invitation's link lets whoever reads it in.
+            ("circles", Some("invitations")) | ("tokens" | "web", _) => Scope::Admin,
+            _ => Scope::Read,
+        };
+    }
+    match (circle, second, third) {
+        (true, Some("messages"), _) => Scope::Write,
+        // Everything in a conversation that exists; founding a group is the circle's business.
+        (true, Some("conversations"), Some(_)) => Scope::Write,
+        _ => Scope::Admin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_as_the_table_says() {
+        let cases = [
+            ("GET", "/v1/status", Scope::Read),
+            ("GET", "/v1/events", Scope::Read),
+            ("GET", "/v1/circles", Scope::Read),
+            ("GET", "/v1/circles/c/members", Scope::Read),
+            ("GET", "/v1/circles/c/conversations/d/messages", Scope::Read),
+            ("GET", "/v1/circles/c/invitations", Scope::Admin),
+            ("GET", "/v1/tokens", Scope::Admin),
+            ("POST", "/v1/circles/c/messages", Scope::Write),
+            ("POST", "/v1/circles/c/conversations/d/read", Scope::Write),
+            ("POST", "/v1/circles/c/conversations", Scope::Admin),
+            ("POST", "/v1/circles/c/invitations", Scope::Admin),
+            ("DELETE", "/v1/circles/c/members/m", Scope::Admin),
+            ("PUT", "/v1/circles/c/devices/d/verification", Scope::Admin),
+            ("POST", "/v1/circles", Scope::Admin),
+            ("POST", "/v1/join", Scope::Admin),
+            ("POST", "/v1/stop", Scope::Admin),
+            ("POST", "/v1/lock", Scope::Admin),
+            ("POST", "/v1/messages", Scope::Admin),
+            ("POST", "/", Scope::Admin),
+        ];
+        for (method, path, scope) in cases {
+            let method = method.parse().unwrap();
+            assert_eq!(needed(&method, path), scope, "{method} {path}");
+        }
+    }
+}

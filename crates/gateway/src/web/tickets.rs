@@ -1,0 +1,124 @@
+//! One-time links, and sessions that the vault cannot hold yet because it is locked or not made.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crypto::{Entropy, OsEntropy};
+
+/// What the gate keeps in memory. Of every secret only the hash.
+#[derive(Debug, Default)]
+pub(super) struct Tickets {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    links: VecDeque<([u8; 32], Instant)>,
+    sessions: VecDeque<([u8; 32], Standing)>,
+}
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A link was redeemed while the vault was closed; the vault is still to be told.
+    Waiting,
+    /// The vault knew it when it was open.
+    Known,
+}
+
+impl Tickets {
+    /// Makes a link's secret, which holds for [`LINK_TIME`].
+    pub(super) fn issue(&self, now: Instant) -> String {
+        let secret = secret::<16>();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.links.len() >= LINKS {
+            kept.links.pop_front();
+        }
+        kept.links.push_back((hash(&secret), now));
+        secret
+    }
+
+    /// Uses up a link; `false` if it never was one, was used, or is too old.
+    pub(super) fn redeem(&self, secret: &str, now: Instant) -> bool {
+        let wanted = hash(secret);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.links.retain(|(_, issued)| now.duration_since(*issued) < LINK_TIME);
+        let found = kept.links.iter().position(|(link, _)| *link == wanted);
+        found.is_some_and(|at| kept.links.remove(at).is_some())
+    }
+
+    /// Remembers a session.
+    pub(super) fn remember(&self, secret: &str, standing: Standing) {
+        let wanted = hash(secret);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.sessions.retain(|(session, _)| *session != wanted);
+        if kept.sessions.len() >= SESSIONS {
+            kept.sessions.pop_front();
+        }
+        kept.sessions.push_back((wanted, standing));
+    }
+
+    /// Forgets a session.
+    pub(super) fn forget(&self, secret: &str) {
+        let wanted = hash(secret);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.sessions.retain(|(session, _)| *session != wanted);
+    }
+
+    /// Tells how far a session has come, if there is one.
+    pub(super) fn standing(&self, secret: &str) -> Option<Standing> {
+        let wanted = hash(secret);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.sessions.iter().find(|(session, _)| *session == wanted).map(|(_, standing)| *standing)
+    }
+}
+
+/// Makes `N` random bytes, as text.
+pub(super) fn secret<const N: usize>() -> String {
+    OsEntropy.bytes::<N>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hash(secret: &str) -> [u8; 32] {
+    crypto::hash("hexode/gateway/ticket/1", &[secret.as_bytes()])
+}
+
+/// How long a link holds.
+pub(super) const LINK_TIME: Duration = Duration::from_secs(600);
+const LINKS: usize = 8;
+const SESSIONS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_opens_once_and_in_time() {
+        let (tickets, start) = (Tickets::default(), Instant::now());
+        let link = tickets.issue(start);
+        assert!(!tickets.redeem("something else", start));
+        assert!(tickets.redeem(&link, start + LINK_TIME / 2));
+        assert!(!tickets.redeem(&link, start + LINK_TIME / 2), "used up");
+        let late = tickets.issue(start);
+        assert!(!tickets.redeem(&late, start + LINK_TIME));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let (tickets, now) = (Tickets::default(), Instant::now());
+        let first = tickets.issue(now);
+        (0..LINKS).for_each(|_| drop(tickets.issue(now)));
+        assert!(!tickets.redeem(&first, now));
+        for number in 0..100 {
+            tickets.remember(&format!("session {number}"), Standing::Waiting);
+        }
+        assert_eq!(tickets.standing("session 0"), None);
+        assert_eq!(tickets.standing("session 99"), Some(Standing::Waiting));
+        tickets.remember("session 99", Standing::Known);
+        assert_eq!(tickets.standing("session 99"), Some(Standing::Known));
+        tickets.forget("session 99");
+        assert_eq!(tickets.standing("session 99"), None);
+    }
+}

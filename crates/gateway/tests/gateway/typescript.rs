@@ -1,0 +1,121 @@
+//! Writes the page's types from the same description as `docs/openapi.json`: never by hand.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// Translates the description into TypeScript: a type for each schema, and a table of all calls.
+///
+/// There are types only, which cost the page no byte.
+pub(crate) fn types(openapi: &str) -> String {
+    let description: Value = serde_json::from_str(openapi).unwrap();
+    let mut out = String::from(HEAD);
+    for (name, schema) in entries(&description["components"]["schemas"]) {
+        comment(&mut out, "", schema);
+        writeln!(out, "export type {name} = {};\n", of(schema, "")).unwrap();
+    }
+    out.push_str("/** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */\n");
+    out.push_str("export interface Calls {\n");
+    for (path, methods) in entries(&description["paths"]) {
+        for (method, call) in entries(methods) {
+            comment(&mut out, "  ", &serde_json::json!({ "description": call["summary"] }));
+            let body = &call["requestBody"]["content"]["application/json"]["schema"];
+            writeln!(
+                out,
+                "  '{} {path}': {{ path: {}; query: {}; body: {}; answer: {} }};",
+                method.to_uppercase(),
+                parameters(call, "path"),
+                parameters(call, "query"),
+                if body.is_null() { "undefined".into() } else { of(body, "  ") },
+                answer(call),
+            )
+            .unwrap();
+        }
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn answer(call: &Value) -> String {
+    let content = &call["responses"]["200"]["content"];
+    let schema = entries(content).next().map(|(_, content)| &content["schema"]);
+    schema.map_or_else(|| "undefined".into(), |schema| of(schema, "  "))
+}
+
+fn parameters(call: &Value, place: &str) -> String {
+    let all = call["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let fields: Vec<_> = all
+        .iter()
+        .filter(|parameter| parameter["in"] == place)
+        .map(|parameter| {
+            let sign = if parameter["required"] == true { "" } else { "?" };
+            format!("{}{sign}: {}", parameter["name"].as_str().unwrap(), of(&parameter["schema"], "  "))
+        })
+        .collect();
+    if fields.is_empty() { "unknown".into() } else { format!("{{ {} }}", fields.join("; ")) }
+}
+
+/// Writes a schema as a type.
+fn of(schema: &Value, indent: &str) -> String {
+    if let Some(name) = schema["$ref"].as_str() {
+        return name.rsplit('/').next().unwrap().to_owned();
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return union(values.iter().map(|value| format!("'{}'", value.as_str().unwrap())));
+    }
+    for kind in ["oneOf", "anyOf"] {
+        if let Some(choices) = schema[kind].as_array() {
+            return union(choices.iter().map(|choice| of(choice, indent)));
+        }
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        return parts.iter().map(|part| of(part, indent)).collect::<Vec<_>>().join(" & ");
+    }
+    match &schema["type"] {
+        Value::Array(types) => union(types.iter().map(|kind| {
+            let mut one = schema.clone();
+            one["type"] = kind.clone();
+            of(&one, indent)
+        })),
+        Value::String(kind) => match kind.as_str() {
+            "string" => "string".into(),
+            "integer" | "number" => "number".into(),
+            "boolean" => "boolean".into(),
+            "null" => "null".into(),
+            "array" => format!("Array<{}>", of(&schema["items"], indent)),
+            "object" if schema["properties"].is_object() => object(schema, indent),
+            "object" => "Record<string, unknown>".into(),
+            kind => panic!("a kind of schema that has no translation: {kind}"),
+        },
+        _ => "unknown".into(),
+    }
+}
+
+fn object(schema: &Value, indent: &str) -> String {
+    let required: Vec<_> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let inner = format!("{indent}  ");
+    let mut out = String::from("{\n");
+    for (name, field) in entries(&schema["properties"]) {
+        comment(&mut out, &inner, field);
+        let sign = if required.contains(&name) { "" } else { "?" };
+        writeln!(out, "{inner}{name}{sign}: {};", of(field, &inner)).unwrap();
+    }
+    out + indent + "}"
+}
+
+fn union(choices: impl Iterator<Item = String>) -> String {
+    choices.collect::<Vec<_>>().join(" | ")
+}
+
+fn comment(out: &mut String, indent: &str, of: &Value) {
+    let Some(text) = of["description"].as_str() else { return };
+    let line = text.lines().next().unwrap_or_default();
+    writeln!(out, "{indent}/** {} */", line.replace("*/", "* /")).unwrap();
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+const HEAD: &str = "// Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.\n\n";

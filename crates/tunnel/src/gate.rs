@@ -1,0 +1,439 @@
+//! Which packets are looked at at all: those of known callers and of connections that there are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
+    hash::{BuildHasher, RandomState},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use crypto::{Entropy, OsEntropy};
+use iroh::endpoint::PacketGate;
+use noq_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
+use wire::{CircleId, DeviceId};
+
+use crate::{
+    greet::Identity,
+    pass::{self, InnerKey, OuterKey, Pass},
+};
+
+/// Stands before the endpoint of one circle: what does not pass here gets no answer, not one byte.
+pub(crate) struct Gate {
+    identity: Arc<Identity>,
+    outer: OuterKey,
+    ids: OwnIds,
+    state: Mutex<State>,
+    last_stamp: AtomicU64,
+}
+
+/// What a gate remembers. No I/O, no clock.
+#[derive(Default)]
+struct State {
+    devices: BTreeMap<[u8; 32], Caller>,
+    invitations: BTreeMap<[u8; 32], Caller>,
+    /// Passes that were let in a moment ago, from where, and when: a first packet may have to come twice.
+    fresh: BTreeMap<Pass, (SocketAddr, Instant)>,
+}
+
+struct Caller {
+    key: InnerKey,
+    highest: u64,
+    /// Stamps that were used, oldest first.
+    used: VecDeque<u64>,
+    /// When the latest passes were let in.
+    lately: VecDeque<Instant>,
+}
+
+impl Gate {
+    pub(crate) fn new(identity: Arc<Identity>) -> Self {
+        Self {
+            outer: OuterKey::of(&identity.circle, &identity.device),
+            identity,
+            ids: OwnIds::default(),
+            state: Mutex::default(),
+            last_stamp: AtomicU64::new(0),
+        }
+    }
+
+    /// Lets in the first packets of these devices and of no others.
+    pub(crate) fn allow(&self, devices: &BTreeSet<DeviceId>) {
+        let keys = devices.iter().map(|device| *device.as_bytes()).collect();
+        self.replace(|state| &mut state.devices, &keys);
+    }
+
+    /// Lets in the first packets of whoever holds one of these invitations, and of no others.
+    pub(crate) fn invite(&self, invitations: &BTreeSet<[u8; 32]>) {
+        self.replace(|state| &mut state.invitations, invitations);
+    }
+
+    fn replace(&self, of: impl Fn(&mut State) -> &mut BTreeMap<[u8; 32], Caller>, keys: &BTreeSet<[u8; 32]>) {
+        let known: BTreeSet<_> = of(&mut self.lock()).keys().copied().collect();
+        // Agreeing takes its time, and the lock is one that packets wait for.
+        let new: Vec<_> = keys
+            .difference(&known)
+            .filter_map(|caller| {
+                let Identity { key, circle, device, .. } = &*self.identity;
+                let key = InnerKey::between(key, caller, circle, caller, device)?;
+                Some((*caller, Caller::new(key)))
+            })
+            .collect();
+        let mut state = self.lock();
+        let callers = of(&mut state);
+        callers.retain(|caller, _| keys.contains(caller));
+        callers.extend(new);
+    }
+
+    /// Makes the pass for dialling a device, as a member or with an invitation; `None` if its id is no key.
+    pub(crate) fn pass(
+        &self,
+        to: &DeviceId,
+        invitation: Option<&crypto::SigningKey>,
+    ) -> Option<ConnectionId> {
+        let own = invitation.unwrap_or(&self.identity.key);
+        let circle = &self.identity.circle;
+        let key = InnerKey::between(own, to.as_bytes(), circle, &own.public(), to)?;
+        let stamp = self.stamp();
+        Some(ConnectionId::new(&key.seal(&outer(circle, to), stamp)))
+    }
+
+    /// Returns the time, later than ever before.
+    fn stamp(&self) -> u64 {
+        let time = clock();
+        let next = |last: u64| Some(time.max(last + 1));
+        let last = self.last_stamp.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        time.max(last.unwrap_or_default() + 1)
+    }
+
+    /// Tells whether a connection began with a pass that was let in.
+    pub(crate) fn knows(&self, first: ConnectionId) -> bool {
+        <Pass>::try_from(&first[..]).is_ok_and(|pass| self.lock().fresh.contains_key(&pass))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn outer(circle: &CircleId, device: &DeviceId) -> OuterKey {
+    OuterKey::of(circle, device)
+}
+
+/// Microseconds since 1970, as this machine has it.
+fn clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl PacketGate for Gate {
+    fn admits(&self, from: SocketAddr, datagram: &[u8]) -> bool {
+        match look(datagram) {
+            Look::Own(id) => self.ids.made(id),
+            Look::Pass { pass, first } => {
+                let mut state = self.lock();
+                let now = Instant::now();
+                state.repeats(&pass, from, now)
+                    || (first && state.admits(&self.outer, &pass, from, clock(), now))
+            }
+            Look::Foreign => false,
+        }
+    }
+
+    fn connection_ids(&self) -> Box<dyn ConnectionIdGenerator> {
+        Box::new(self.ids.clone())
+    }
+}
+
+/// What a datagram's first bytes say it is.
+#[derive(Debug, PartialEq, Eq)]
+enum Look<'a> {
+    /// Something for a connection id as we make them.
+    Own(&'a [u8]),
+    /// Something for a connection id that may be a pass; `first` if a connection may begin with it.
+    Pass { pass: Pass, first: bool },
+    /// Nothing for us.
+    Foreign,
+}
+
+fn look(datagram: &[u8]) -> Look<'_> {
+    match datagram {
+        // A short header (RFC 9000 §17.3).
+        [0x40..=0x7f, rest @ ..] => rest.get(..OWN).map_or(Look::Foreign, Look::Own),
+        // A long header of version 1 (§17.2). Retry has no business at a server, nor anything but it without us having
+        // asked: what comes to us for our own id is checked as that.
+        [kind @ 0xc0..=0xff, 0, 0, 0, 1, length, rest @ ..] => {
+            let Some(id) = rest.get(..usize::from(*length)) else { return Look::Foreign };
+            match <Pass>::try_from(id) {
+                Ok(pass) => Look::Pass { pass, first: kind & 0x30 == 0 && datagram.len() >= FIRST },
+                Err(_) if id.len() == OWN => Look::Own(id),
+                Err(_) => Look::Foreign,
+            }
+        }
+        _ => Look::Foreign,
+    }
+}
+
+impl State {
+    /// Whether this first packet was let in a moment ago, from the same place.
+    fn repeats(&self, pass: &Pass, from: SocketAddr, now: Instant) -> bool {
+        self.fresh
+            .get(pass)
+            .is_some_and(|(before, at)| *before == from && now.saturating_duration_since(*at) < REPEAT)
+    }
+
+    /// Lets in a pass that a known caller made and never used before.
+    fn admits(&mut self, outer: &OuterKey, pass: &Pass, from: SocketAddr, time: u64, now: Instant) -> bool {
+        let Some(body) = outer.open(pass) else { return false };
+        let callers = self.devices.values_mut().chain(self.invitations.values_mut());
+        let Some((caller, stamp)) =
+            callers.filter_map(|caller| caller.key.open(&body).map(|stamp| (caller, stamp))).next()
+        else {
+            return false;
+        };
+        if !caller.may_come(now) || !caller.uses(stamp, time) {
+            return false;
+        }
+        self.fresh.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
+        self.fresh.insert(*pass, (from, now));
+        true
+    }
+}
+
+impl Caller {
+    fn new(key: InnerKey) -> Self {
+        Self { key, highest: 0, used: VecDeque::new(), lately: VecDeque::new() }
+    }
+
+    /// Notes that he comes; `false` if he comes too often.
+    fn may_come(&mut self, now: Instant) -> bool {
+        self.lately.retain(|at| now.saturating_duration_since(*at) < REPEAT);
+        let may = self.lately.len() < OFTEN;
+        if may {
+            self.lately.push_back(now);
+        }
+        may
+    }
+
+    /// Notes that a stamp is used; `false` if it was before, or may have been.
+    ///
+    /// Stamps are times by the caller's clock. One later than all before was not used. One that is not, after his clock
+    /// was set back or from a dial that was overtaken, is believed if it is of this hour by our clock and not among
+    /// those remembered.
+    fn uses(&mut self, stamp: u64, time: u64) -> bool {
+        let remembered = |used: &VecDeque<u64>| {
+            used.contains(&stamp)
+                || used.len() == USED && used.iter().min().is_some_and(|oldest| stamp < *oldest)
+        };
+        if stamp <= self.highest && (stamp.abs_diff(time) > HOUR || remembered(&self.used)) {
+            return false;
+        }
+        self.highest = self.highest.max(stamp);
+        if self.used.len() == USED {
+            self.used.pop_front();
+        }
+        self.used.push_back(stamp);
+        true
+    }
+}
+
+/// Connection ids that we made, told from others at no cost. Whoever guesses one meets a connection's encryption.
+#[derive(Debug, Clone, Default)]
+struct OwnIds(RandomState);
+
+impl OwnIds {
+    fn made(&self, id: &[u8]) -> bool {
+        let Some((nonce, check)) = id.split_first_chunk::<4>() else { return false };
+        self.check(*nonce)[..] == *check
+    }
+
+    fn check(&self, nonce: [u8; 4]) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.0.hash_one(nonce).to_be_bytes();
+        [a, b, c, d]
+    }
+}
+
+impl ConnectionIdGenerator for OwnIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let nonce: [u8; 4] = OsEntropy.bytes();
+        ConnectionId::new(&[nonce, self.check(nonce)].concat())
+    }
+
+    fn validate(&self, id: ConnectionId) -> Result<(), InvalidCid> {
+        if self.made(&id) { Ok(()) } else { Err(InvalidCid) }
+    }
+
+    fn cid_len(&self) -> usize {
+        OWN
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// How long our own connection ids are.
+const OWN: usize = 8;
+/// No first packet is shorter (RFC 9000 §14.1).
+const FIRST: usize = 1200;
+/// How long a first packet may be repeated. A handshake that takes longer has failed.
+const REPEAT: Duration = Duration::from_secs(10);
+/// How many first packets of one caller are let in within that time.
+const OFTEN: usize = 24;
+/// How many used stamps of a caller are remembered.
+const USED: usize = 32;
+const HOUR: u64 = 3600 * 1_000_000;
+
+// What tells that the longest id is that of a pass.
+const _: () = assert!(pass::LENGTH != OWN);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_800_000_000_000_000;
+
+    fn key(seed: u8) -> crypto::SigningKey {
+        crypto::SigningKey::from_seed(&[seed; 32])
+    }
+
+    fn identity(seed: u8) -> Arc<Identity> {
+        let key = key(seed);
+        let device = DeviceId::new(key.public());
+        Arc::new(Identity { circle: CircleId::new([9; 32]), device, key, instance: 0 })
+    }
+
+    fn gate(seed: u8) -> Gate {
+        Gate::new(identity(seed))
+    }
+
+    fn from(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    fn packet(kind: u8, id: &[u8], length: usize) -> Vec<u8> {
+        let mut packet = [&[kind, 0, 0, 0, 1, id.len() as u8][..], id].concat();
+        packet.resize(length, 0);
+        packet
+    }
+
+    fn first(id: &[u8]) -> Vec<u8> {
+        packet(0xc0, id, 1200)
+    }
+
+    #[test]
+    fn a_member_gets_in_and_nobody_else() {
+        let (ann, ben, cara) = (gate(1), gate(2), gate(3));
+        ann.allow(&[ben.identity.device].into());
+        let pass = ben.pass(&ann.identity.device, None).unwrap();
+        assert!(ann.admits(from(1), &first(&pass)) && ann.knows(pass));
+        assert!(!ann.admits(from(1), &first(&cara.pass(&ann.identity.device, None).unwrap())));
+        assert!(!ann.admits(from(1), &first(&ben.pass(&cara.identity.device, None).unwrap())));
+        ann.allow(&BTreeSet::new());
+        assert!(!ann.admits(from(1), &first(&ben.pass(&ann.identity.device, None).unwrap())));
+    }
+
+    #[test]
+    fn an_invitation_opens_until_it_is_withdrawn() {
+        let (ann, ben, invitation) = (gate(1), gate(2), key(50));
+        let knock = || first(&ben.pass(&ann.identity.device, Some(&invitation)).unwrap());
+        assert!(!ann.admits(from(1), &knock()));
+        ann.invite(&[invitation.public()].into());
+        assert!(ann.admits(from(1), &knock()));
+        ann.invite(&BTreeSet::new());
+        assert!(!ann.admits(from(1), &knock()));
+    }
+
+    #[test]
+    fn a_first_packet_may_come_again_from_where_it_came_but_not_from_elsewhere() {
+        let (ann, ben) = (gate(1), gate(2));
+        ann.allow(&[ben.identity.device].into());
+        let packet = first(&ben.pass(&ann.identity.device, None).unwrap());
+        assert!(ann.admits(from(1), &packet));
+        assert!(ann.admits(from(1), &packet), "it was lost on the way to QUIC");
+        assert!(!ann.admits(from(2), &packet));
+    }
+
+    #[test]
+    fn a_recorded_first_packet_is_never_let_in_again() {
+        let mut state = State::default();
+        let ann = gate(1);
+        let inner = |own, other| {
+            let (caller, answerer) = (key(2).public(), ann.identity.device);
+            InnerKey::between(&key(own), &key(other).public(), &ann.identity.circle, &caller, &answerer)
+                .unwrap()
+        };
+        state.devices.insert([2; 32], Caller::new(inner(1, 2)));
+        let now = Instant::now();
+        let pass = inner(2, 1).seal(&ann.outer, NOON);
+        assert!(state.admits(&ann.outer, &pass, from(1), NOON, now));
+        let later = now + 2 * REPEAT;
+        assert!(!state.repeats(&pass, from(1), later));
+        for time in [NOON, NOON + HOUR / 2, NOON + 2 * HOUR] {
+            assert!(!state.admits(&ann.outer, &pass, from(1), time, later));
+        }
+    }
+
+    #[test]
+    fn clocks_may_be_wrong_and_be_set_right() {
+        let (circle, device) = (CircleId::new([9; 32]), DeviceId::new([1; 32]));
+        let inner = InnerKey::between(&key(1), &key(2).public(), &circle, &[2; 32], &device);
+        let mut caller = Caller::new(inner.unwrap());
+        let year = 365 * 24 * HOUR;
+        assert!(caller.uses(NOON - year, NOON), "years behind");
+        assert!(caller.uses(NOON - year + 1, NOON));
+        assert!(!caller.uses(NOON - year, NOON), "again");
+        assert!(caller.uses(NOON + year, NOON), "years ahead");
+        assert!(caller.uses(NOON, NOON), "set right");
+        assert!(!caller.uses(NOON, NOON), "again");
+        assert!(!caller.uses(NOON - 2 * HOUR, NOON), "what may be an old record");
+        for n in 1..=USED as u64 {
+            assert!(caller.uses(NOON + n, NOON));
+        }
+        assert!(!caller.uses(NOON, NOON), "forgotten, but older than all that are remembered");
+    }
+
+    #[test]
+    fn a_member_who_comes_without_end_is_heard_seldom_and_the_others_as_ever() {
+        let (ann, ben, cara) = (gate(1), gate(2), gate(3));
+        ann.allow(&[ben.identity.device, cara.identity.device].into());
+        let come = |who: &Gate| ann.admits(from(1), &first(&who.pass(&ann.identity.device, None).unwrap()));
+        assert_eq!((0..1000).filter(|_| come(&ben)).count(), OFTEN);
+        assert!(come(&cara) && ann.lock().fresh.len() == OFTEN + 1);
+    }
+
+    #[test]
+    fn nothing_else_is_looked_at() {
+        let (ann, ben) = (gate(1), gate(2));
+        ann.allow(&[ben.identity.device].into());
+        let pass = ben.pass(&ann.identity.device, None).unwrap();
+        assert!(!ann.admits(from(1), &first(&pass)[..1199]), "too short to be answered safely");
+        assert!(
+            !ann.admits(from(1), &packet(0xe0, &pass, 1200)),
+            "a later packet of a connection there is not"
+        );
+        let mut other_version = first(&pass);
+        other_version[4] = 2;
+        assert!(!ann.admits(from(1), &other_version));
+        for length in 0..=255 {
+            assert!(!ann.admits(from(1), &first(&vec![7; length])), "{length}");
+        }
+        for cut in 0..30 {
+            assert!(!ann.admits(from(1), &first(&pass)[..cut]));
+        }
+        assert!(!ann.admits(from(1), &[0x40; 1200]) && !ann.admits(from(1), &[0x40]));
+        let own = ann.connection_ids().generate_cid();
+        assert!(ann.admits(from(1), &[&[0x41][..], &own, &[9; 30]].concat()));
+        assert!(ann.admits(from(1), &first(&own)), "QUIC decides about these, and the porter");
+        assert!(!ann.knows(own) && !ben.admits(from(1), &first(&own)));
+    }
+}

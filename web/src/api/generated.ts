@@ -1,0 +1,696 @@
+// Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
+
+/** Why a message has no text to show. */
+export type Absence = 'deleted' | 'expired' | 'lacking' | 'blocked' | 'unknown';
+
+/** Why a request was not carried out, in words for a person. */
+export type ApiError = {
+  /** What to do about it. */
+  hint?: string | null;
+  /** Whose move it is. */
+  kind: ErrorKind;
+  /** What is wrong: lower-case, no full stop. */
+  message: string;
+};
+
+/** One check of the node on itself. */
+export type Check = {
+  /** The evidence, in words. */
+  found: string;
+  /** Whether it holds. */
+  holds: boolean;
+  /** What was checked. */
+  what: string;
+};
+
+/** One circle as this device sees it. */
+export type Circle = {
+  /** The addresses this device can be reached at in this circle. */
+  addresses: Array<string>;
+  /** With how many of the other devices a tunnel is up. */
+  connected: number;
+  /** This device's own id in the circle. */
+  device: string;
+  /** How many devices there are. */
+  devices: number;
+  /** The circle. */
+  id: string;
+  /** The member this device belongs to; absent until let in. */
+  member?: string | null;
+  /** That member's name. */
+  member_name?: string | null;
+  /** How many members there are. */
+  members: number;
+  /** Its name; absent until a newcomer has been let in. */
+  name?: string | null;
+  role?: Role | null;
+  /** The hash of the roster: equal on two devices that see the same circle. */
+  roster_digest: string;
+  /** Where this device stands. */
+  state: CircleState;
+  /** What went wrong with this circle's tunnel or admission, in words. */
+  trouble?: string | null;
+  /** How many messages by others have not been read. */
+  unread: number;
+};
+
+/** Where a device stands in a circle. */
+export type CircleState = 'joining' | 'member' | 'removed' | 'refused';
+
+/** An address with which this device has exchanged packets. */
+export type Contact = {
+  /** The address. */
+  address: string;
+  /** Whose it is: a device that proved its key there. */
+  device: string;
+  /** That device's name. */
+  device_name: string;
+  /** When a tunnel first went there, since the node was unlocked. */
+  first_ms: number;
+  /** Whether a tunnel goes there at this moment. */
+  in_use: boolean;
+  /** When one last did. */
+  last_ms: number;
+  /** Its member's name. */
+  member_name: string;
+};
+
+/** A conversation. */
+export type Conversation = {
+  /** Whether the person put it away. */
+  archived?: boolean;
+  /** Whether it is with a member who is blocked on this device. */
+  blocked?: boolean;
+  draft?: Draft | null;
+  /** After how many seconds what is written now will be erased. */
+  expires_after_s?: number | null;
+  /** Devices whose chain in it was forked. */
+  forked?: Array<string>;
+  /** The hash of its whole history in order: equal on two devices that hold the same. */
+  history_digest: string;
+  /** The conversation. */
+  id: string;
+  /** Between whom. */
+  kind: ConversationKind;
+  last?: Message | null;
+  /** How many messages it holds. */
+  messages: number;
+  /** Until when there is to be no notice of it. */
+  muted_until_ms?: number | null;
+  /** The members who read and write it. */
+  participants: Array<string>;
+  /** The group's name, the other member's name, or the circle's. */
+  title: string;
+  /** How many by others have not been read. */
+  unread: number;
+};
+
+/** Between whom a conversation is. */
+export type ConversationKind = 'everyone' | 'direct' | 'group';
+
+/** How far a message has come, counted over the other devices that may read it. */
+export type Delivery = {
+  /** How many have it stored durably. */
+  delivered: number;
+  /** How many devices should get it. */
+  devices: number;
+  /** On how many it was read. */
+  read: number;
+};
+
+/** A device in the circle. */
+export type Device = {
+  /** Whether a tunnel to it is up. */
+  connected: boolean;
+  /** The device. */
+  id: string;
+  /** Whose it is. */
+  member: string;
+  /** His name. */
+  member_name: string;
+  /** Its name. */
+  name: string;
+  /** Its role. */
+  role: Role;
+  /** When it was admitted, as the admitting device claimed. */
+  since_ms: number;
+  /** Whether this is the device that answers. */
+  this: boolean;
+  verified?: Verified | null;
+};
+
+/** What was written and not sent. */
+export type Draft = {
+  /** The message it answers. */
+  reply_to?: string | null;
+  /** The text so far; empty to forget it. */
+  text: string;
+};
+
+/** Whose move it is after an error. */
+export type ErrorKind = 'user' | 'not-found' | 'conflict' | 'not-allowed' | 'locked' | 'config' | 'peer' | 'internal';
+
+/** Something that happened, after it was stored. */
+export type Event = {
+  /** In which circle. */
+  circle: string;
+  event: 'message';
+  /** The message. */
+  message: Message;
+} | {
+  /** In which circle. */
+  circle: string;
+  event: 'changed';
+  /** The message as it is now. */
+  message: Message;
+} | {
+  /** In which circle. */
+  circle: string;
+  /** Which conversation. */
+  conversation: string;
+  event: 'conversation';
+} | {
+  /** Whose chain. */
+  author: string;
+  /** In which circle. */
+  circle: string;
+  /** In which conversation. */
+  conversation: string;
+  /** Which device reports. */
+  device: string;
+  event: 'receipt';
+  /** How many of them were read there. */
+  read: number;
+  /** How many entries of the chain it has stored. */
+  stored: number;
+} | {
+  /** In which circle. */
+  circle: string;
+  event: 'roster';
+} | {
+  /** Which circle. */
+  circle: string;
+  event: 'standing';
+  /** Where it stands now. */
+  state: CircleState;
+} | {
+  /** In which circle. */
+  circle: string;
+  /** To which device. */
+  device: string;
+  event: 'tunnel';
+  /** Whether it is up. */
+  up: boolean;
+} | {
+  /** Whose chain. */
+  author: string;
+  /** In which circle. */
+  circle: string;
+  event: 'fork';
+} | {
+  event: 'locked';
+} | {
+  event: 'unlocked';
+} | {
+  /** How many. */
+  count: number;
+  event: 'missed';
+} | {
+  event: 'tokens';
+};
+
+/** Sets after what time the messages of a conversation are erased everywhere. */
+export type Expire = {
+  /** After how many seconds, counted from the moment when each was written; 0 for never. Holds for what is written */
+  after_s: number;
+};
+
+/** Messages in which the words stand, those that came last first. */
+export type Findings = {
+  /** The messages. */
+  messages: Array<Message>;
+  /** Where to go on, if there may be more. */
+  next?: number | null;
+};
+
+/** Says a message's text again in another conversation. */
+export type Forward = {
+  /** To whom: as in sending. */
+  to: string;
+};
+
+/** Founds a circle. */
+export type Found = {
+  /** This device's name in it. */
+  device: string;
+  /** The founder's name in it. */
+  member: string;
+  /** The circle's name. */
+  name: string;
+};
+
+/** An invitation that was issued. */
+export type Invitation = {
+  /** Until when it holds. */
+  expires_ms: number;
+  /** The charter entry that announces it. */
+  id: string;
+  /** Who issued it. */
+  issued_by: string;
+  /** The link to hand over; only on the device that issued it, only while open. */
+  link?: string | null;
+  /** Whether it adds a device to the member who issued it. */
+  own_device: boolean;
+  /** The newcomer's role. */
+  role: Role;
+  /** Where it stands. */
+  state: InvitationState;
+};
+
+/** Where an invitation stands. */
+export type InvitationState = 'open' | 'used' | 'withdrawn' | 'expired' | 'void';
+
+/** Asks for an invitation. */
+export type Invite = {
+  /** Adds a device to oneself instead of a new member. */
+  own_device?: boolean;
+  /** The newcomer's role; not used with `own_device`. */
+  role: Role;
+  /** For how long it holds, in seconds. */
+  valid_s: number;
+};
+
+/** A token with its secret, which is shown this once: the vault keeps its hash only. */
+export type IssuedToken = {
+  /** What the client sends as `Authorization: Bearer SECRET`. */
+  secret: string;
+  /** The token. */
+  token: Token;
+};
+
+/** Joins a circle by an invitation. */
+export type Join = {
+  /** This device's name. */
+  device: string;
+  /** The invitation's link. */
+  invitation: string;
+  /** The newcomer's name; not used when the invitation adds a device to an existing member. */
+  member: string;
+};
+
+/** What this device keeps about a conversation for its person alone. What is absent stays as it is. */
+export type Keep = {
+  /** Whether it is put away. */
+  archived?: boolean | null;
+  /** Until when there is to be no notice of it; 0 to be told again, the greatest number for ever. */
+  muted_until_ms?: number | null;
+};
+
+/** A person in the circle. */
+export type Member = {
+  /** Whether his messages are hidden on this device. */
+  blocked?: boolean;
+  /** His devices. */
+  devices: Array<Device>;
+  /** The member. */
+  id: string;
+  /** Whether this is oneself. */
+  me: boolean;
+  /** His name. */
+  name: string;
+  /** His role: that of his most senior device. */
+  role: Role;
+};
+
+/** One message. */
+export type Message = {
+  absent?: Absence | null;
+  /** The device that wrote it. */
+  author: string;
+  /** When it was written, as its author's clock had it. */
+  claimed_ms: number;
+  /** By how much its author's clock is ahead of this device's, if it is by minutes or more. */
+  clock_ahead_ms?: number | null;
+  /** The conversation. */
+  conversation: string;
+  /** How far it has come. */
+  delivery: Delivery;
+  /** When its author gave it the text it has now, as his clock had it. */
+  edited_ms?: number | null;
+  /** When it is erased. */
+  expires_ms?: number | null;
+  /** Whether its author's chain was forked: his key or his disk was copied, he is not to be trusted. */
+  forked?: boolean;
+  /** Whether it was said elsewhere before. */
+  forwarded?: boolean;
+  /** The message. */
+  id: string;
+  /** Its Lamport time: with author and seq it gives the order, the same on every device. */
+  lamport: number;
+  /** The member whose device that is, if the charter still knows him. */
+  member?: string | null;
+  /** His name. */
+  member_name: string;
+  /** Members whom it names. */
+  mentions?: Array<string>;
+  /** Whether it names oneself. */
+  mentions_me?: boolean;
+  /** Whether one's own device wrote it. */
+  mine: boolean;
+  /** Whether it stands where all find it. */
+  pinned?: boolean;
+  progress?: Progress | null;
+  /** The signs under it. */
+  reactions?: Array<Reaction>;
+  reply_to?: Quote | null;
+  /** Its number in its author's chain, from 0. */
+  seq: number;
+  /** When this device stored it. */
+  stored_ms: number;
+  /** The text; absent when it was erased or is of a kind this program does not know. */
+  text?: string | null;
+};
+
+/** Founds a group. */
+export type NewGroup = {
+  /** The other members, each by id or by name. */
+  members: Array<string>;
+  /** The group's name. */
+  name: string;
+};
+
+/** Asks for a token. */
+export type NewToken = {
+  /** What to call it: 1 to 64 characters. */
+  name: string;
+  /** How much it may do. */
+  scope: Scope;
+};
+
+/** A link that opens the page in one browser, once. */
+export type OpenLink = {
+  /** Until when it can be used. */
+  expires_ms: number;
+  /** The page's address with the one-time secret behind `#`, where no server and no log gets to see it. */
+  url: string;
+};
+
+/** A part of a conversation, oldest first. */
+export type Page = {
+  /** The messages, in the conversation's order. */
+  messages: Array<Message>;
+  /** Whether there are older ones before the first. */
+  more: boolean;
+};
+
+/** Carries the passphrase that opens the vault; never shown, not even to a debugger's `{:?}`. */
+export type Passphrase = {
+  /** The passphrase. */
+  passphrase: string;
+};
+
+/** The concrete route of a tunnel that is up. */
+export type Path = {
+  /** The channel: `loopback`, `lan` or `internet`. */
+  channel: string;
+  /** The negotiated cipher. */
+  cipher: string;
+  /** Whether this device dialled. */
+  dialled: boolean;
+  /** The negotiated key exchange. */
+  key_exchange: string;
+  /** Bytes received. */
+  received: number;
+  /** The other end's address. */
+  remote: string;
+  /** Round trip, in microseconds. */
+  round_trip_us: number;
+  /** Bytes sent. */
+  sent: number;
+  /** Since when the tunnel is up. */
+  since_ms: number;
+};
+
+/** How far one's own message has come, in words. */
+export type Progress = {
+  /** What to do about it, if it fails. */
+  hint?: string | null;
+  /** To how many of the devices it is on its way, or was. */
+  sent: number;
+  /** The step. */
+  step: Step;
+  /** The step for a person: `read on 1 of 3 devices`. */
+  words: string;
+};
+
+/** The message that another one answers. */
+export type Quote = {
+  /** The message. */
+  id: string;
+  /** Its author's name; empty if it is not held here. */
+  member_name: string;
+  /** How its text begins; absent when there is none to show. */
+  text?: string | null;
+};
+
+/** Puts a sign under a message. */
+export type React = {
+  /** The sign, at most 32 bytes; an earlier one of oneself gives way to it. */
+  sign: string;
+};
+
+/** A sign under a message. */
+export type Reaction = {
+  /** Who put it there. */
+  members: Array<string>;
+  /** Whether one is oneself. */
+  mine: boolean;
+  /** Their names. */
+  names: Array<string>;
+  /** The sign. */
+  sign: string;
+};
+
+/** What a member may do in a circle, from the most to the least. */
+export type Role = 'founder' | 'admin' | 'member' | 'guest';
+
+/** What two people compare to be sure that no one sits between their devices. */
+export type SafetyWords = {
+  /** What the QR code says; the same on both screens. */
+  code: string;
+  /** The other device. */
+  device: Device;
+  /** Twelve words, the same on both screens (132 bits over circle and both keys). */
+  words: Array<string>;
+};
+
+/** How much a client may do; each scope holds those before it. */
+export type Scope = 'read' | 'write' | 'admin';
+
+/** Sends a message. */
+export type Send = {
+  /** The text, at most 64 KiB. */
+  text: string;
+  /** To whom: `everyone`, a member's name or id, a group's name or id, or a conversation's id. */
+  to: string;
+};
+
+/** The node at a glance. The only thing, with unlocking, that a locked node tells. */
+export type Status = {
+  /** The circles this device belongs to; empty while locked. */
+  circles: Array<Circle>;
+  /** Whether the vault is open. */
+  locked: boolean;
+  /** When this node was started. */
+  started_ms: number;
+  /** The program's version. */
+  version: string;
+};
+
+/** How far one's own message has come. */
+export type Step = 'failed' | 'stored' | 'sent' | 'delivered' | 'read';
+
+/** A text: an answer, or what a message is to say from now on. */
+export type Text = {
+  /** The text, at most 64 KiB. `@` and a participant's name mentions him. */
+  text: string;
+};
+
+/** Trades a one-time link's secret for a session. */
+export type Ticket = {
+  /** What stood behind `#open=`. */
+  ticket: string;
+};
+
+/** A client that may use the node over the loopback port. */
+export type Token = {
+  /** Whether it is a browser's session, made by a one-time link or by unlocking. */
+  browser: boolean;
+  /** When it ends by itself, if it does. */
+  expires_ms?: number | null;
+  /** What it is called by when it is revoked: 16 hexadecimal digits, not secret. */
+  id: string;
+  /** When it was issued. */
+  issued_ms: number;
+  /** What the person called it. */
+  name: string;
+  /** How much it may do. */
+  scope: Scope;
+};
+
+/** A tunnel to another device, or the attempt at one. */
+export type Tunnel = {
+  /** Addresses at which it is tried. */
+  addresses: Array<string>;
+  /** Attempts since it was last up. */
+  attempts: number;
+  /** The other device. */
+  device: Device;
+  /** Why the last attempt failed. */
+  last_error?: string | null;
+  path?: Path | null;
+  /** How it stands. */
+  state: TunnelState;
+};
+
+/** How a tunnel stands. */
+export type TunnelState = 'up' | 'dialling' | 'no-address';
+
+/** Whether there is a vault and whether it is open. */
+export type Vault = {
+  /** Whether a vault was created in this home. */
+  exists: boolean;
+  /** Whether its keys are out of memory. */
+  locked: boolean;
+};
+
+/** The record that a person compared a device's key. */
+export type Verified = {
+  /** When. */
+  at_ms: number;
+  /** How. */
+  method: VerifyMethod;
+};
+
+/** Confirms that the words or the code were compared. */
+export type Verify = {
+  /** With [`VerifyMethod::Qr`], what was read from the other screen. */
+  code?: string | null;
+  /** How they were compared. */
+  method: VerifyMethod;
+};
+
+/** How two people compared keys. */
+export type VerifyMethod = 'words' | 'qr';
+
+/** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
+export interface Calls {
+  /** Lists the circles this device belongs to or is about to join. */
+  'GET /v1/circles': { path: unknown; query: unknown; body: undefined; answer: Array<Circle> };
+  /** Founds a circle with this device as its first. */
+  'POST /v1/circles': { path: unknown; query: unknown; body: Found; answer: Circle };
+  /** Shows one circle. */
+  'GET /v1/circles/{circle}': { path: { circle: string }; query: unknown; body: undefined; answer: Circle };
+  /** Lists the addresses this device has exchanged packets with, in the last day or since it was unlocked. */
+  'GET /v1/circles/{circle}/contacts': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Contact> };
+  /** Lists the circle's conversations. */
+  'GET /v1/circles/{circle}/conversations': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Conversation> };
+  /** Founds a group. */
+  'POST /v1/circles/{circle}/conversations': { path: { circle: string }; query: unknown; body: NewGroup; answer: Conversation };
+  /** Shows one conversation, named as in sending. */
+  'GET /v1/circles/{circle}/conversations/{conversation}': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: Conversation };
+  /** Keeps what was written and not sent, on this device. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/draft': { path: { circle: string; conversation: string }; query: unknown; body: Draft; answer: undefined };
+  /** Sets after what time what is written from now on is erased, on every device. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/expiry': { path: { circle: string; conversation: string }; query: unknown; body: Expire; answer: undefined };
+  /** Puts a conversation away or mutes it, for this device's person alone. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/keep': { path: { circle: string; conversation: string }; query: unknown; body: Keep; answer: Conversation };
+  /** Reads a part of a conversation, oldest message first. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/messages': { path: { circle: string; conversation: string }; query: { before?: string; limit?: number }; body: undefined; answer: Page };
+  /** Reads what this device wrote in a conversation, oldest first, up to 1,000 messages; empty after the last. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/own': { path: { circle: string; conversation: string }; query: { from?: number }; body: undefined; answer: Array<Message> };
+  /** Lists the messages that were put where all find them, the last one put there first. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/pins': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: Array<Message> };
+  /** Marks everything that is stored of a conversation as read. */
+  'POST /v1/circles/{circle}/conversations/{conversation}/read': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: undefined };
+  /** Lists the circle's devices. */
+  'GET /v1/circles/{circle}/devices': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Device> };
+  /** Removes a device. */
+  'DELETE /v1/circles/{circle}/devices/{device}': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: undefined };
+  /** Gives the words and the code that this device and another must share. */
+  'GET /v1/circles/{circle}/devices/{device}/safety-words': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: SafetyWords };
+  /** Takes that record back. */
+  'DELETE /v1/circles/{circle}/devices/{device}/verification': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: Device };
+  /** Records that a person compared the words or the code and found them the same. */
+  'PUT /v1/circles/{circle}/devices/{device}/verification': { path: { circle: string; device: string }; query: unknown; body: Verify; answer: Device };
+  /** Lists the circle's invitations. */
+  'GET /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Invitation> };
+  /** Issues an invitation. */
+  'POST /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: Invite; answer: Invitation };
+  /** Withdraws an invitation. */
+  'DELETE /v1/circles/{circle}/invitations/{invitation}': { path: { circle: string; invitation: string }; query: unknown; body: undefined; answer: undefined };
+  /** Lists the circle's members. */
+  'GET /v1/circles/{circle}/members': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Member> };
+  /** Removes a member with all his devices. */
+  'DELETE /v1/circles/{circle}/members/{member}': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Shows a member's messages on this device again. */
+  'DELETE /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Hides a member's messages on this device. */
+  'PUT /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Finds messages whose ids begin as given: what a person types needs not be whole. */
+  'GET /v1/circles/{circle}/messages': { path: { circle: string }; query: { id: string }; body: undefined; answer: Array<Message> };
+  /** Sends a message; answers once it is stored durably on this device. */
+  'POST /v1/circles/{circle}/messages': { path: { circle: string }; query: unknown; body: Send; answer: Message };
+  /** Takes one's own message back: its text is erased on every device. */
+  'DELETE /v1/circles/{circle}/messages/{message}': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Shows one message as it is now. */
+  'GET /v1/circles/{circle}/messages/{message}': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Gives one's own message another text. */
+  'PUT /v1/circles/{circle}/messages/{message}': { path: { circle: string; message: string }; query: unknown; body: Text; answer: Message };
+  /** Says a message's text again in another conversation, without saying whose it was. */
+  'POST /v1/circles/{circle}/messages/{message}/forward': { path: { circle: string; message: string }; query: unknown; body: Forward; answer: Message };
+  /** Takes a message away from where all find it. */
+  'DELETE /v1/circles/{circle}/messages/{message}/pin': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Puts a message where all find it. */
+  'PUT /v1/circles/{circle}/messages/{message}/pin': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Takes one's sign under a message away. */
+  'DELETE /v1/circles/{circle}/messages/{message}/reaction': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Puts one's sign under a message, in place of an earlier one. */
+  'PUT /v1/circles/{circle}/messages/{message}/reaction': { path: { circle: string; message: string }; query: unknown; body: React; answer: Message };
+  /** Answers a message, in its conversation. */
+  'POST /v1/circles/{circle}/messages/{message}/reply': { path: { circle: string; message: string }; query: unknown; body: Text; answer: Message };
+  /** Looks for words in all that is held of a circle; those that came last first. */
+  'GET /v1/circles/{circle}/search': { path: { circle: string }; query: { words: string; conversation?: string; from?: number; limit?: number }; body: undefined; answer: Findings };
+  /** Lists the tunnels to the circle's other devices, and the attempts at them. */
+  'GET /v1/circles/{circle}/tunnels': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Tunnel> };
+  /** Streams what happens, from now on, as server-sent events with an `Event` in JSON each. */
+  'GET /v1/events': { path: unknown; query: unknown; body: undefined; answer: Event };
+  /** Begins to join a circle; an event of kind `standing` tells the outcome. */
+  'POST /v1/join': { path: unknown; query: unknown; body: Join; answer: Circle };
+  /** Closes all tunnels and the vault and drops the keys from memory. */
+  'POST /v1/lock': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Lets the node check itself. */
+  'GET /v1/selfcheck': { path: unknown; query: unknown; body: undefined; answer: Array<Check> };
+  /** Tells how the node stands; answers a locked node too. */
+  'GET /v1/status': { path: unknown; query: unknown; body: undefined; answer: Status };
+  /** Asks the node to close its tunnels and its vault and to end; answers before it has. */
+  'POST /v1/stop': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Lists the clients that may use the loopback port. */
+  'GET /v1/tokens': { path: unknown; query: unknown; body: undefined; answer: Array<Token> };
+  /** Issues a token; its secret is in this answer and nowhere else. */
+  'POST /v1/tokens': { path: unknown; query: unknown; body: NewToken; answer: IssuedToken };
+  /** Revokes a token: its client gets nothing any more, and what it listens to ends. */
+  'DELETE /v1/tokens/{token}': { path: { token: string }; query: unknown; body: undefined; answer: undefined };
+  /** Opens the vault. */
+  'POST /v1/unlock': { path: unknown; query: unknown; body: Passphrase; answer: undefined };
+  /** Tells whether there is a vault and whether it is open. */
+  'GET /v1/vault': { path: unknown; query: unknown; body: undefined; answer: Vault };
+  /** Creates the vault under a passphrase and leaves it open. */
+  'POST /v1/vault': { path: unknown; query: unknown; body: Passphrase; answer: undefined };
+  /** Makes a link that opens the page in one browser, once. */
+  'POST /v1/web/link': { path: unknown; query: unknown; body: undefined; answer: OpenLink };
+  /** Ends the session of the browser that asks. */
+  'DELETE /v1/web/session': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Trades a one-time link's secret for a session: a cookie that only this browser sends and only to this node. */
+  'POST /v1/web/session': { path: unknown; query: unknown; body: Ticket; answer: undefined };
+}

@@ -1,0 +1,477 @@
+// What the page knows: a snapshot of the node, kept true by its events. It holds nothing that the node does not.
+
+import { ask, Refused } from '../api/client';
+import { hear } from '../api/events';
+import type { Circle, Contact, Conversation, Event, Invitation, Member, Message, Tunnel } from '../api/generated';
+import { words } from '../words';
+import { alarm } from './alarm';
+import { link, parse, type Route } from './route';
+import { name } from './text';
+import { Soon } from './soon';
+import { Timeline } from './timeline';
+
+/** What the whole page shows. */
+export type Phase = 'starting' | 'closed' | 'gone' | 'fresh' | 'locked' | 'open';
+
+/** How many messages a page asks for, at first and further up. */
+const FIRST = 60;
+const FURTHER = 400;
+/** How many messages of a conversation stay loaded once it is left. */
+const KEEP = 120;
+const TIMELINES = 8;
+
+class Face {
+  phase = $state<Phase>('starting');
+  /** Why a one-time link did not open, if one was tried. */
+  linkTrouble = $state('');
+  /** Whether the node answers. */
+  reachable = $state(true);
+  route = $state.raw<Route>(parse(''));
+  circles = $state.raw<Circle[]>([]);
+  conversations = $state.raw<Conversation[]>([]);
+  members = $state.raw<Member[]>([]);
+  tunnels = $state.raw<Tunnel[]>([]);
+  contacts = $state.raw<Contact[]>([]);
+  invitations = $state.raw<Invitation[]>([]);
+  /** Counts up whenever the open timeline changed. */
+  changed = $state(0);
+  notice = $state('');
+  private readonly timelines = new Map<string, Timeline>();
+  /** What is written and not sent. In memory only: on disk it would be readable by anybody. */
+  readonly drafts = new Map<string, string>();
+  private readonly soon = new Soon();
+  private deaf: (() => void) | null = null;
+
+  circle = $derived(this.circles.find((circle) => circle.id === this.route.circle) ?? this.circles[0] ?? null);
+  conversation = $derived(
+    this.route.conversation ? (this.conversations.find((one) => one.id === this.route.conversation) ?? null) : null,
+  );
+  unread = $derived(this.circles.reduce((sum, circle) => sum + circle.unread, 0));
+
+  /** Begins: trades in a link if the address holds one, and finds out how the node stands. */
+  async begin(): Promise<void> {
+    addEventListener('hashchange', () => this.follow());
+    addEventListener('focus', () => this.wake());
+    document.addEventListener('visibilitychange', () => this.wake());
+    const ticket = /^#open=([0-9a-f]+)$/.exec(location.hash)?.[1];
+    if (ticket) {
+      // The secret leaves the address before anything else happens.
+      history.replaceState(null, '', '/');
+      try {
+        await ask('POST /v1/web/session', { body: { ticket } });
+      } catch (error) {
+        this.linkTrouble = error instanceof Refused ? error.message : String(error);
+      }
+    }
+    this.route = parse(location.hash);
+    await this.look();
+  }
+
+  /** Finds out how the node stands, from nothing. */
+  async look(): Promise<void> {
+    try {
+      const vault = await ask('GET /v1/vault');
+      this.reachable = true;
+      if (!vault.locked) return await this.enter();
+      const session = await ask('GET /v1/status').then(() => true, refusedWith('no-session'));
+      // Without a link nobody makes a vault here; who knows the passphrase of one needs none.
+      this.phase = vault.exists ? 'locked' : session ? 'fresh' : 'closed';
+      if (session) this.hear();
+    } catch (error) {
+      if (error instanceof Refused && error.kind === 'unreachable') {
+        this.reachable = false;
+        if (this.phase === 'starting') this.phase = 'gone';
+      } else throw error;
+    }
+  }
+
+  /** Shows what is in the open node. */
+  private async enter(): Promise<void> {
+    try {
+      await this.readCircles();
+    } catch (error) {
+      if (error instanceof Refused && error.kind === 'no-session') {
+        this.forget();
+        this.phase = 'closed';
+        return;
+      }
+      throw error;
+    }
+    this.hear();
+    this.linkTrouble = '';
+    this.phase = this.circles.length ? 'open' : 'fresh';
+    await this.readCircle();
+    await this.readOpen();
+  }
+
+  async unlock(passphrase: string): Promise<void> {
+    await ask('POST /v1/unlock', { body: { passphrase } });
+    await this.enter();
+  }
+
+  async makeVault(passphrase: string): Promise<void> {
+    await ask('POST /v1/vault', { body: { passphrase } });
+    this.hear();
+  }
+
+  /** Goes to a circle that was founded or joined just now. */
+  async welcome(circle: Circle): Promise<void> {
+    await this.readCircles();
+    this.go(link(circle.id));
+    this.phase = 'open';
+    await this.readCircle();
+  }
+
+  private hear(): void {
+    this.deaf ??= hear({
+      event: (event) => this.handle(event),
+      up: () => {
+        const gap = !this.reachable;
+        this.reachable = true;
+        // Whatever happened before the stream stood may not have been heard.
+        if (this.phase === 'open' || gap) this.soon.run('everything', 50, () => this.readEverything());
+      },
+      down: () => (this.reachable = false),
+      over: () => void this.look(),
+    });
+  }
+
+  private handle(event: Event): void {
+    switch (event.event) {
+      case 'locked':
+        this.forget();
+        this.phase = 'locked';
+        return;
+      case 'unlocked':
+        void this.look();
+        return;
+      case 'missed':
+        this.soon.run('everything', 100, () => this.readEverything());
+        return;
+      case 'tokens':
+        return;
+      case 'message':
+        this.handleMessage(event.circle, event.message);
+        return;
+      case 'receipt':
+        if (event.circle === this.circle?.id) this.soon.run(`tail ${event.conversation}`, 60, () => this.readTail(event.conversation));
+        return;
+      case 'fork': {
+        const member = this.members.find((one) => one.devices.some((device) => device.id === event.author));
+        this.say(words.trouble.fork(name(member?.name)));
+        return;
+      }
+      case 'roster':
+      case 'standing':
+        this.soon.run('circles', 60, () => this.readCircles());
+        if (event.circle === this.circle?.id) this.soon.run('circle', 80, () => this.readCircle());
+        return;
+      case 'tunnel':
+        this.soon.run('circles', 150, () => this.readCircles());
+        if (event.circle === this.circle?.id) this.soon.run('devices', 150, () => this.readDevices());
+        return;
+      default:
+        // A newer node tells of more: what is shown is read again.
+        this.soon.run('everything', 500, () => this.readEverything());
+    }
+  }
+
+  private handleMessage(circle: string, message: Message): void {
+    const circleState = this.circles.find((one) => one.id === circle);
+    const mine = message.member !== null && message.member === circleState?.member;
+    if (!mine) alarm(message, circle, () => this.go(link(circle, 'talk', message.conversation)));
+    this.soon.run('circles', 120, () => this.readCircles());
+    if (circle !== this.circle?.id) return;
+    const timeline = this.timelines.get(message.conversation);
+    if (timeline?.add(message) && message.conversation === this.route.conversation) this.changed += 1;
+    const known = this.conversations.find((one) => one.id === message.conversation);
+    if (known) {
+      const next = { ...known, last: message, messages: known.messages + 1, unread: known.unread + (mine ? 0 : 1) };
+      this.conversations = [next, ...this.conversations.filter((one) => one !== known)];
+    }
+    this.soon.run('conversations', 400, () => this.readConversations());
+  }
+
+  /** Whether a person looks at the conversation. */
+  isWatched(conversation: string): boolean {
+    return this.route.screen === 'talk' && this.route.conversation === conversation && document.visibilityState === 'visible' && document.hasFocus();
+  }
+
+  // What is read from the node.
+
+  private async readEverything(): Promise<void> {
+    await this.readCircles();
+    if (this.phase === 'fresh' && this.circles.length) this.phase = 'open';
+    if (this.phase !== 'open') return;
+    await this.readCircle();
+    for (const [id, timeline] of this.timelines) {
+      if (id !== this.route.conversation) this.timelines.delete(id);
+      else if (timeline.size) await this.readGap(id, timeline);
+    }
+    await this.readOpen();
+  }
+
+  async readCircles(): Promise<void> {
+    this.circles = await ask('GET /v1/circles');
+    setBadge(this.unread);
+  }
+
+  private async readCircle(): Promise<void> {
+    if (this.circle?.state !== 'member' && this.circle?.state !== 'removed') return;
+    await Promise.all([this.readConversations(), this.readDevices(), this.readScreen()]);
+  }
+
+  private async readConversations(): Promise<void> {
+    const circle = this.circle;
+    if (!circle?.member) return;
+    const found = await ask('GET /v1/circles/{circle}/conversations', { path: { circle: circle.id } });
+    if (circle.id === this.circle?.id) this.conversations = found;
+  }
+
+  private async readDevices(): Promise<void> {
+    const circle = this.circle;
+    if (!circle?.member) return;
+    const path = { circle: circle.id };
+    const [members] = await Promise.all([ask('GET /v1/circles/{circle}/members', { path }), this.readMap()]);
+    if (circle.id === this.circle?.id) this.members = members;
+  }
+
+  async refreshDevices(): Promise<void> {
+    await this.readDevices();
+  }
+
+  async refreshConversations(): Promise<void> {
+    await this.readConversations();
+  }
+
+  /** Reads what the map shows, if it is looked at. */
+  async readMap(): Promise<void> {
+    const circle = this.circle;
+    if (!circle?.member || this.route.screen !== 'map') return;
+    const path = { circle: circle.id };
+    const [tunnels, contacts] = await Promise.all([
+      ask('GET /v1/circles/{circle}/tunnels', { path }),
+      ask('GET /v1/circles/{circle}/contacts', { path }),
+    ]);
+    if (circle.id !== this.circle?.id) return;
+    this.tunnels = tunnels;
+    this.contacts = contacts;
+  }
+
+  async readInvitations(): Promise<void> {
+    const circle = this.circle;
+    if (!circle?.member) return;
+    const found = await ask('GET /v1/circles/{circle}/invitations', { path: { circle: circle.id } });
+    if (circle.id === this.circle?.id) this.invitations = found;
+  }
+
+  private async readScreen(): Promise<void> {
+    if (this.route.screen === 'invite') await this.readInvitations();
+  }
+
+  /** The loaded part of a conversation; makes an empty one for another. */
+  timeline(conversation: string): Timeline {
+    let timeline = this.timelines.get(conversation);
+    if (!timeline) {
+      timeline = new Timeline();
+      this.timelines.set(conversation, timeline);
+      if (this.timelines.size > TIMELINES) {
+        const oldest = [...this.timelines.keys()].find((id) => id !== conversation);
+        if (oldest) this.timelines.delete(oldest);
+      }
+    }
+    return timeline;
+  }
+
+  private async readOpen(): Promise<void> {
+    const id = this.route.conversation;
+    if (!id || !this.circle?.member) return;
+    if (!this.conversations.some((one) => one.id === id)) await this.readConversations();
+    const timeline = this.timeline(id);
+    if (timeline.size === 0) await this.readFurther(id);
+    else await this.readTail(id);
+  }
+
+  /** Reads the next older part, or the newest if nothing is loaded. Returns how many messages came. */
+  async readFurther(conversation: string): Promise<number> {
+    const circle = this.circle;
+    const timeline = this.timeline(conversation);
+    if (!circle || !timeline.more) return 0;
+    const before = timeline.first?.id;
+    const page = await ask('GET /v1/circles/{circle}/conversations/{conversation}/messages', {
+      path: { circle: circle.id, conversation },
+      query: { before, limit: before ? FURTHER : FIRST },
+    });
+    const count = timeline.take(page.messages, page.more);
+    if (conversation === this.route.conversation) this.changed += 1;
+    return count;
+  }
+
+  /** Reads the newest messages again: how far they have come, and what may have been missed. */
+  private async readTail(conversation: string): Promise<void> {
+    const circle = this.circle;
+    const timeline = this.timelines.get(conversation);
+    if (!circle || !timeline?.size) return;
+    const page = await ask('GET /v1/circles/{circle}/conversations/{conversation}/messages', {
+      path: { circle: circle.id, conversation },
+      query: { limit: FIRST },
+    });
+    timeline.take(page.messages);
+    if (conversation === this.route.conversation) this.changed += 1;
+  }
+
+  /** Reads all that came after what is loaded, however much; beyond some pages it starts over from the end. */
+  private async readGap(conversation: string, timeline: Timeline): Promise<void> {
+    const circle = this.circle;
+    if (!circle) return;
+    const pages: Message[][] = [];
+    let before: string | undefined;
+    for (let count = 0; count < 10; count += 1) {
+      const page = await ask('GET /v1/circles/{circle}/conversations/{conversation}/messages', {
+        path: { circle: circle.id, conversation },
+        query: { before, limit: FURTHER },
+      });
+      const met = page.messages.some((message) => timeline.has(message.id));
+      pages.push(page.messages);
+      if (met || !page.more) {
+        for (const messages of pages.reverse()) timeline.take(messages);
+        this.changed += 1;
+        return;
+      }
+      before = page.messages[0]?.id;
+    }
+    this.timelines.delete(conversation);
+    await this.readFurther(conversation);
+  }
+
+  // What a person does.
+
+  async send(text: string): Promise<void> {
+    const { circle, conversation } = this;
+    if (!circle || !conversation) return;
+    const message = await ask('POST /v1/circles/{circle}/messages', {
+      path: { circle: circle.id },
+      body: { to: conversation.id, text },
+    });
+    if (this.timeline(conversation.id).add(message)) this.changed += 1;
+  }
+
+  /** Opens the conversation with a member, also one that nothing was written in yet. */
+  async talkTo(member: string): Promise<void> {
+    if (!this.circle) return;
+    const path = { circle: this.circle.id, conversation: member };
+    const found = await ask('GET /v1/circles/{circle}/conversations/{conversation}', { path });
+    if (!this.conversations.some((one) => one.id === found.id)) this.conversations = [...this.conversations, found];
+    this.go(link(this.circle.id, 'talk', found.id));
+  }
+
+  /** Marks what is on the screen as read. */
+  markRead(conversation: Conversation): void {
+    const circle = this.circle;
+    if (!circle || conversation.unread === 0 || !this.isWatched(conversation.id)) return;
+    const read = (one: Conversation) => (one.id === conversation.id ? { ...one, unread: 0 } : one);
+    this.conversations = this.conversations.map(read);
+    this.soon.run(`read ${conversation.id}`, 80, async () => {
+      await ask('POST /v1/circles/{circle}/conversations/{conversation}/read', {
+        path: { circle: circle.id, conversation: conversation.id },
+      });
+      await this.readCircles();
+    });
+  }
+
+  async lock(): Promise<void> {
+    await ask('POST /v1/lock');
+  }
+
+  async leave(): Promise<void> {
+    await ask('DELETE /v1/web/session');
+    this.forget();
+    this.deaf?.();
+    this.deaf = null;
+    this.phase = 'closed';
+  }
+
+  // Where the page is.
+
+  go(address: string): void {
+    if (location.hash === address) this.follow();
+    else location.hash = address;
+  }
+
+  private follow(): void {
+    const before = this.circle?.id;
+    const left = this.route.conversation;
+    this.route = parse(location.hash);
+    if (left && left !== this.route.conversation) this.timelines.get(left)?.trim(KEEP);
+    if (this.phase !== 'open') return;
+    if (this.circle?.id !== before) {
+      this.conversations = [];
+      this.members = [];
+      this.tunnels = [];
+      this.contacts = [];
+      this.invitations = [];
+      this.timelines.clear();
+      void this.attempt(() => this.readCircle());
+    } else void this.attempt(() => Promise.all([this.readScreen(), this.readMap()]));
+    void this.attempt(() => this.readOpen());
+  }
+
+  private wake(): void {
+    if (document.visibilityState !== 'visible') return;
+    if (this.phase === 'open') {
+      if (this.conversation) this.markRead(this.conversation);
+      if (this.route.screen === 'map') void this.attempt(() => this.readMap());
+    } else if (this.phase !== 'starting') void this.look();
+  }
+
+  /** Does something, and says so if it did not work. */
+  async attempt<T>(act: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof Refused) {
+        if (error.kind === 'unreachable') this.reachable = false;
+        else if (error.kind === 'no-session' || error.kind === 'locked') void this.look();
+        else this.say(error.hint ? `${error.message}: ${error.hint}` : error.message);
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  say(notice: string): void {
+    this.notice = notice;
+  }
+
+  /** Drops all that came from the vault. */
+  private forget(): void {
+    this.circles = [];
+    this.conversations = [];
+    this.members = [];
+    this.tunnels = [];
+    this.contacts = [];
+    this.invitations = [];
+    this.timelines.clear();
+    this.drafts.clear();
+    this.soon.clear();
+    this.notice = '';
+    setBadge(0);
+  }
+}
+
+function refusedWith(kind: Refused['kind']): (error: unknown) => false {
+  return (error) => {
+    if (error instanceof Refused && error.kind === kind) return false;
+    throw error;
+  };
+}
+
+/** Shows how much is unread where the system has a place for it. */
+function setBadge(count: number): void {
+  document.title = count ? `(${count}) ${words.app}` : words.app;
+  const set = 'setAppBadge' in navigator ? (count ? navigator.setAppBadge(count) : navigator.clearAppBadge()) : undefined;
+  // Where there is no badge there is the title.
+  set?.catch(() => {});
+}
+
+export const face = new Face();
