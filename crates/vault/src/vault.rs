@@ -1,7 +1,7 @@
 use std::{collections::HashMap, fs::OpenOptions, path::Path};
 
 use crypto::OsEntropy;
-use sqlcipher::rusqlite::{Connection, OpenFlags, Result as SqlResult};
+use sqlcipher::rusqlite::{Connection, OpenFlags, Result as SqlResult, config::DbConfig};
 use wire::DeviceId;
 use zeroize::Zeroizing;
 
@@ -220,6 +220,8 @@ fn connect(path: &Path, master: &MasterKey, durability: Durability) -> Result<Co
 fn configure(connection: &Connection, master: &MasterKey, durability: Durability) -> SqlResult<()> {
     sqlcipher::unlock(connection, &master.database())?;
     connection.execute_batch(PRAGMAS)?;
+    // Plans do not depend on the values that are bound: otherwise some statements are compiled anew for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(match durability {
         Durability::Full => "PRAGMA synchronous = FULL",
         Durability::DangerOffForTests => "PRAGMA synchronous = OFF",
