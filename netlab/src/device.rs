@@ -17,7 +17,7 @@ use crate::Space;
 /// One device with its tunnel, in a namespace.
 ///
 /// Stands in for a node's engine: it remembers what is up and what came, and tells those to whom a link is up where
-/// it listens, as engines do.
+/// it listens and where the others do, as engines do.
 #[derive(Debug)]
 pub struct Device {
     /// Who it is.
@@ -36,7 +36,8 @@ struct Seen {
 
 #[derive(Debug, Default)]
 struct State {
-    addresses: Vec<SocketAddr>,
+    /// Where it listens itself, and where those do that said so.
+    whereabouts: BTreeMap<DeviceId, Vec<SocketAddr>>,
     up: BTreeMap<DeviceId, LinkId>,
     ups: u64,
     downs: Vec<DownReason>,
@@ -61,17 +62,26 @@ pub fn allow_each_other(devices: &[&Device]) {
 impl Device {
     /// Starts a device that listens on all addresses of its namespace.
     pub fn start(space: &Space, seed: u8) -> Result<Self> {
-        Self::in_circle(space, seed, 9)
+        Self::with(space, seed, 9, 0)
     }
 
     /// Starts a device of another circle.
     pub fn in_circle(space: &Space, seed: u8, circle: u8) -> Result<Self> {
+        Self::with(space, seed, circle, 0)
+    }
+
+    /// Starts a device that listens on a certain port.
+    pub fn at(space: &Space, seed: u8, port: u16) -> Result<Self> {
+        Self::with(space, seed, 9, port)
+    }
+
+    fn with(space: &Space, seed: u8, circle: u8, port: u16) -> Result<Self> {
         let key = SigningKey::from_seed(&[seed; 32]);
         let id = DeviceId::new(key.public());
         let config = Config {
             circle: CircleId::new([circle; 32]),
             key,
-            bind: vec![SocketAddr::from(([0, 0, 0, 0], 0)), SocketAddr::from(([0u16; 8], 0))],
+            bind: vec![SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from(([0u16; 8], port))],
             port_fallback: false,
             lan: None,
             timing: Timing::default(),
@@ -86,7 +96,7 @@ impl Device {
                 door.enter()?;
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(async {
-                    let tunnel = Tunnel::start(config, Arc::new(move |event| sink.take(event))).await?;
+                    let tunnel = Tunnel::start(config, Arc::new(move |event| sink.take(id, event))).await?;
                     // Whoever started it waits for this.
                     let _ = started.send(tunnel);
                     // By word or by the end of the one who started it: like a killed process, without a good-bye.
@@ -115,8 +125,9 @@ impl Device {
 
     /// Waits until the device listens, and returns where.
     pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
-        self.wait(LIMIT, |state| (!state.addresses.is_empty()).then(|| state.addresses.clone()))
-            .context("a device listens nowhere")
+        let bound =
+            |state: &mut State| state.whereabouts.get(&self.id).filter(|all| !all.is_empty()).cloned();
+        self.wait(LIMIT, bound).context("a device listens nowhere")
     }
 
     /// Waits for a link to another device.
@@ -217,24 +228,29 @@ impl Seen {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).own = Some(tunnel);
     }
 
-    fn take(&self, event: Event) {
+    fn take(&self, own: DeviceId, event: Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Bound { addresses } => {
-                state.addresses = addresses;
-                state.up.keys().for_each(|device| state.tell(*device));
+                state.whereabouts.insert(own, addresses);
+                state.up.keys().for_each(|device| state.tell(*device, own));
             }
             Event::Up { device, link, .. } => {
                 state.up.insert(device, link);
                 state.ups += 1;
-                state.tell(device);
+                state.tell(device, own);
+                state
+                    .up
+                    .keys()
+                    .filter(|other| **other != device)
+                    .for_each(|other| state.tell(device, *other));
             }
             Event::Down { device, reason, .. } => {
                 state.up.remove(&device);
                 state.downs.push(reason);
             }
             Event::Frame { device, bytes, .. } => match bytes.strip_prefix(ADDRESSES) {
-                Some(text) => state.learn(device, &String::from_utf8_lossy(text)),
+                Some(text) => state.learn(device, text),
                 None => state.frames.push((Instant::now(), bytes.to_vec())),
             },
             Event::Knocked { .. } | Event::Refused { .. } | Event::Unreachable { .. } => {}
@@ -245,18 +261,26 @@ impl Seen {
 }
 
 impl State {
-    fn tell(&self, device: DeviceId) {
-        if let (Some(own), Some(link)) = (&self.own, self.up.get(&device)) {
-            let addresses = self.addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" ");
-            let frame = [ADDRESSES, addresses.as_bytes()].concat();
-            own.send(Command::Send { device, link: *link, frame });
+    /// Tells a device where another one listens, or this one.
+    fn tell(&self, to: DeviceId, of: DeviceId) {
+        if let (Some(own), Some(link), Some(addresses)) =
+            (&self.own, self.up.get(&to), self.whereabouts.get(&of))
+        {
+            let addresses = addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" ");
+            let frame = [ADDRESSES, of.as_bytes(), addresses.as_bytes()].concat();
+            own.send(Command::Send { device: to, link: *link, frame });
         }
     }
 
-    fn learn(&self, device: DeviceId, text: &str) {
-        if let Some(own) = &self.own {
-            let addresses = text.split(' ').filter_map(|address| address.parse().ok()).collect();
-            own.send(Command::Know { device, addresses });
+    fn learn(&mut self, from: DeviceId, told: &[u8]) {
+        let (Some(own), Some((id, text))) = (&self.own, told.split_first_chunk::<32>()) else { return };
+        let of = DeviceId::new(*id);
+        let text = String::from_utf8_lossy(text);
+        let addresses: Vec<SocketAddr> = text.split(' ').filter_map(|address| address.parse().ok()).collect();
+        own.send(Command::Know { device: of, addresses: addresses.clone() });
+        if of == from {
+            self.whereabouts.insert(of, addresses);
+            self.up.keys().filter(|other| **other != from).for_each(|other| self.tell(*other, of));
         }
     }
 }

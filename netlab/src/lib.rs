@@ -15,9 +15,13 @@
 //! ```
 
 mod device;
+mod line;
+mod site;
 mod space;
 mod tap;
 
 pub use device::{Device, Flow, allow_each_other, id};
+pub use line::Line;
+pub use site::{Internet, Kind, Site};
 pub use space::{Door, Lab, Space};
 pub use tap::{Copy, Tap};

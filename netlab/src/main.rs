@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are its output")]
 
 mod first_packets;
+mod nat;
 mod roaming;
 mod silent;
 
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Changes of the network under a tunnel.
     Roaming(roaming::Args),
+    /// Which networks can reach which.
+    Nat(nat::Args),
     /// What a stranger gets for an answer.
     Silent(silent::Args),
     /// What first packets tell an observer.
@@ -44,6 +47,7 @@ struct Verdict {
 fn run() -> Result<Verdict> {
     match Cli::parse().command {
         Command::Roaming(args) => roaming::run(&args),
+        Command::Nat(args) => nat::run(&args),
         Command::Silent(args) => silent::run(&args),
         Command::FirstPackets(args) => first_packets::run(&args),
     }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use crypto::{Entropy, OsEntropy};
-use hexode_netlab::{Device, Lab, Space, Tap, allow_each_other};
+use hexode_netlab::{Device, Lab, Tap, allow_each_other};
 
 use crate::Verdict;
 
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         Ok(took)
     })?;
     let grown = resident()?.saturating_sub(before);
-    let (answers, bytes) = counted(&stranger)?;
+    let (answers, bytes) = stranger.counted("ip count")?;
     let (turns, downs) = ann.turns();
     ensure!(turns == 1 && downs.is_empty(), "the members' link did not last: {downs:?}");
     let (calm, noisy) = (p99(undisturbed), p99(disturbed));
@@ -202,15 +202,6 @@ impl Dice {
     fn choose<'a, T>(&mut self, all: &'a [T]) -> Result<&'a T> {
         all.get(self.next() as usize % all.len().max(1)).context("nothing was recorded")
     }
-}
-
-/// Reads what the stranger's machine has received.
-fn counted(stranger: &Space) -> Result<(u64, u64)> {
-    let said = stranger.nft_says("list table ip count")?;
-    let number = |word: &str| -> Option<u64> {
-        said.split_whitespace().skip_while(|w| *w != word).nth(1)?.parse().ok()
-    };
-    number("packets").zip(number("bytes")).context("nft does not count")
 }
 
 /// Resident memory of this process, in bytes.

@@ -73,12 +73,21 @@ impl Space {
     }
 
     /// Asks `nft` something.
-    pub fn nft_says(&self, words: &str) -> Result<String> {
+    fn nft_says(&self, words: &str) -> Result<String> {
         let mut nft = Command::new("ip");
         nft.args(["netns", "exec", &self.name, "nft"]).args(words.split_whitespace());
         let output = nft.output().context("the program `ip` is needed")?;
         ensure!(output.status.success(), "nft {words}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Reads the first counter in a table: packets and bytes.
+    pub fn counted(&self, table: &str) -> Result<(u64, u64)> {
+        let said = self.nft_says(&format!("list table {table}"))?;
+        let number = |word: &str| -> Option<u64> {
+            said.split_whitespace().skip_while(|w| *w != word).nth(1)?.parse().ok()
+        };
+        number("packets").zip(number("bytes")).context("nft does not count")
     }
 
     /// Shapes what leaves an interface.

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 
-use crate::Space;
+use crate::{Line, Space, line::Wire};
 
 /// A listener on the line between callers and one device: passes every datagram on, and keeps a copy.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ pub struct Copy {
 impl Tap {
     /// Starts to listen in a namespace, at one of its addresses.
     pub fn start(space: &Space, at: SocketAddr, device: SocketAddr) -> Result<Self> {
+        Self::on(space, at, device, Line::default(), Line::default())
+    }
+
+    /// Starts on a line that is as bad as said, towards the device and back.
+    pub fn on(space: &Space, at: SocketAddr, device: SocketAddr, there: Line, back: Line) -> Result<Self> {
         let outside = space.within(|| Ok(UdpSocket::bind(at)?))?;
         let heard = Arc::new(Mutex::new(Vec::new()));
         let address = outside.local_addr()?;
@@ -42,23 +47,25 @@ impl Tap {
             // Ends with the namespace, whose sockets fail then.
             let listen = || -> Result<()> {
                 door.enter()?;
-                let mut inside = BTreeMap::<SocketAddr, UdpSocket>::new();
+                let mut inside = BTreeMap::<SocketAddr, Wire>::new();
                 let mut buffer = [0; 2048];
                 loop {
                     let (length, caller) = outside.recv_from(&mut buffer)?;
                     let bytes = buffer.get(..length).unwrap_or_default();
                     keep(&copies, caller, true, bytes);
-                    let socket = match inside.entry(caller) {
+                    let wire = match inside.entry(caller) {
                         Entry::Occupied(there) => there.into_mut(),
                         Entry::Vacant(new) => {
                             let socket = UdpSocket::bind((at.ip(), 0))?;
                             socket.connect(device)?;
-                            answers(socket.try_clone()?, outside.try_clone()?, caller, copies.clone());
-                            new.insert(socket)
+                            let returns = outside.try_clone()?;
+                            let answer = move |bytes: &[u8]| drop(returns.send_to(bytes, caller));
+                            answers(socket.try_clone()?, Wire::new(back, answer), caller, copies.clone());
+                            // A device that is gone is told of by the system.
+                            new.insert(Wire::new(there, move |bytes: &[u8]| drop(socket.send(bytes))))
                         }
                     };
-                    // A device that is gone is told of by the system.
-                    let _ = socket.send(bytes);
+                    wire.carry(bytes);
                 }
             };
             if let Err(error) = listen() {
@@ -74,7 +81,7 @@ impl Tap {
     }
 }
 
-fn answers(inside: UdpSocket, outside: UdpSocket, caller: SocketAddr, copies: Arc<Mutex<Vec<Copy>>>) {
+fn answers(inside: UdpSocket, mut wire: Wire, caller: SocketAddr, copies: Arc<Mutex<Vec<Copy>>>) {
     thread::spawn(move || {
         let mut buffer = [0; 2048];
         loop {
@@ -82,7 +89,7 @@ fn answers(inside: UdpSocket, outside: UdpSocket, caller: SocketAddr, copies: Ar
                 Ok(length) => {
                     let bytes = buffer.get(..length).unwrap_or_default();
                     keep(&copies, caller, false, bytes);
-                    let _ = outside.send_to(bytes, caller);
+                    wire.carry(bytes);
                 }
                 // Nobody listens at the moment.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {

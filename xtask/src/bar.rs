@@ -24,6 +24,7 @@ const BARS: &[Bar] = &[
     measured::ROAMING,
     measured::SILENT,
     measured::FIRST_PACKETS,
+    measured::NAT,
     fold::BAR,
     web::BUNDLE,
 ];

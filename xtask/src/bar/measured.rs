@@ -77,6 +77,19 @@ pub(crate) const FIRST_PACKETS: Bar = Bar {
     run: || verdict(&run("hexode-netlab", &["first-packets"])?),
 };
 
+pub(crate) const NAT: Bar = Bar {
+    name: "nat",
+    what: "two members behind each pair of networks, with and without a third; writes docs/reach.md; needs root",
+    limit: "with a reachable third 99 % met within 3 s, direct wherever it can be; alone all that can",
+    run: || {
+        let table = shell::root().join("docs/reach.md");
+        verdict(&run(
+            "hexode-netlab",
+            &["nat", "--write", table.to_str().context("a folder with a strange name")?],
+        )?)
+    },
+};
+
 /// Builds the bench in release and runs one measurement; what it says on the way goes to this terminal.
 fn measure(words: &[&str]) -> Result<Verdict> {
     verdict(&report(words)?)
