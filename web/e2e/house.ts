@@ -92,6 +92,10 @@ export class Node {
 async function up(home: string): Promise<{ child: ChildProcess; page: string }> {
   const words = ['--home', home, '--json', 'up', '--locked', '--bind', '127.0.0.1:0', '--no-lan'];
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Whatever happens, no node outlives its test.
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
   for await (const line of createInterface({ input: child.stdout! })) {
     const said = JSON.parse(line) as { ready?: boolean; page?: string };
     if (said.ready && said.page) return { child, page: said.page };

@@ -50,21 +50,26 @@ class Face {
 
   /** Begins: trades in a link if the address holds one, and finds out how the node stands. */
   async begin(): Promise<void> {
-    addEventListener('hashchange', () => this.follow());
+    addEventListener('hashchange', () => void this.turn());
     addEventListener('focus', () => this.wake());
     document.addEventListener('visibilitychange', () => this.wake());
-    const ticket = /^#open=([0-9a-f]+)$/.exec(location.hash)?.[1];
-    if (ticket) {
-      // The secret leaves the address before anything else happens.
-      history.replaceState(null, '', '/');
-      try {
-        await ask('POST /v1/web/session', { body: { ticket } });
-      } catch (error) {
-        this.linkTrouble = error instanceof Refused ? error.message : String(error);
-      }
-    }
+    await this.tradeIn();
     this.route = parse(location.hash);
     await this.look();
+  }
+
+  /** Trades in a one-time link, if the address holds one; `false` if it does not. */
+  private async tradeIn(): Promise<boolean> {
+    const ticket = /^#open=([0-9a-f]+)$/.exec(location.hash)?.[1];
+    if (!ticket) return false;
+    // The secret leaves the address before anything else happens.
+    history.replaceState(null, '', '/');
+    try {
+      await ask('POST /v1/web/session', { body: { ticket } });
+    } catch (error) {
+      this.linkTrouble = error instanceof Refused ? error.message : String(error);
+    }
+    return true;
   }
 
   /** Finds out how the node stands, from nothing. */
@@ -396,6 +401,12 @@ class Face {
   go(address: string): void {
     if (location.hash === address) this.follow();
     else location.hash = address;
+  }
+
+  /** The address changed, by a click or by a link that was opened where the page was already. */
+  private async turn(): Promise<void> {
+    if (await this.tradeIn()) await this.look();
+    this.follow();
   }
 
   private follow(): void {

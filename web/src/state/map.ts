@@ -12,7 +12,7 @@ export interface Home {
   member: Member;
   x: number;
   y: number;
-  /** How far its devices stand from its middle. */
+  /** How far around its middle its devices stand; 0 if there is one. */
   radius: number;
   spots: Spot[];
 }
@@ -35,21 +35,34 @@ export interface Layout {
   lines: Line[];
 }
 
-/** Lays the circle out: oneself in the middle, the others around, each member with all his devices. */
+/** How far one's own other devices stand from this one, and others' devices from the middle of their home. */
+const OWN = 118;
+const SIDE = 52;
+
+/** Lays the circle out: this device in the middle, one's own others close by, the other members around. */
 export function layout(members: readonly Member[], tunnels: readonly Tunnel[], width: number, height: number): Layout {
-  const middle = { x: width / 2, y: height / 2 };
+  const middle = { x: width / 2, y: height / 2 - 8 };
   const me = members.find((member) => member.me);
   const others = members.filter((member) => !member.me);
   const homes: Home[] = [];
-  if (me) homes.push(home(me, middle.x, middle.y));
-  const rx = Math.max(110, width / 2 - 88);
-  const ry = Math.max(96, height / 2 - 84);
+  const own = [...(me?.devices ?? [])].sort((a, b) => Number(b.this) - Number(a.this));
+  const near = own.length - 1;
+  if (me) {
+    // Below this device, where no line to another member goes as long as there are few.
+    const spots = own.map((device, index): Spot => {
+      if (index === 0) return { device, ...middle };
+      const angle = Math.PI / 2 + (index - 1 - (near - 1) / 2) * 0.9;
+      return { device, x: middle.x + OWN * 1.2 * Math.cos(angle), y: middle.y + OWN * Math.sin(angle) };
+    });
+    homes.push({ member: me, ...middle, radius: near > 0 ? OWN : 0, spots });
+  }
+  const rx = Math.max(100, width / 2 - 84);
+  const ry = Math.max(90, height / 2 - 72);
   others.forEach((member, index) => {
-    // Two stand left and right of the middle, three and more begin at the top.
-    const start = others.length === 2 ? Math.PI : -Math.PI / 2;
-    const angle = start + (index * 2 * Math.PI) / Math.max(others.length, 1) + (others.length === 1 ? Math.PI / 2 : 0);
-    // A crowd stands in two rows.
-    const row = others.length > 12 && index % 2 ? 0.68 : 1;
+    const turn = (2 * Math.PI) / Math.max(others.length, 1);
+    // With own devices below, the others begin at the left and go over the top.
+    const angle = near > 0 && others.length < 6 ? Math.PI + ((index + 0.5) * Math.PI) / others.length : -Math.PI / 2 + index * turn;
+    const row = others.length > 12 && index % 2 ? 0.66 : 1;
     homes.push(home(member, middle.x + rx * row * Math.cos(angle), middle.y + ry * row * Math.sin(angle)));
   });
   const spots = new Map(homes.flatMap((one) => one.spots.map((spot) => [spot.device.id, spot] as const)));
@@ -59,7 +72,8 @@ export function layout(members: readonly Member[], tunnels: readonly Tunnel[], w
     const to = spots.get(tunnel.device.id);
     if (!from || !to) continue;
     const via = spots.get(forwarder(tunnel) ?? '') ?? null;
-    lines.push({ tunnel, from, to, x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, via });
+    const start = via ?? from;
+    lines.push({ tunnel, from, to, via, x: start.x + (to.x - start.x) * 0.5, y: start.y + (to.y - start.y) * 0.5 });
   }
   return { width, height, homes, lines };
 }
@@ -72,10 +86,9 @@ export function forwarder(tunnel: Tunnel): string | null {
 
 function home(member: Member, x: number, y: number): Home {
   const count = member.devices.length;
-  const radius = count > 1 ? 30 + Math.min(count, 8) * 4 : 0;
-  const own = [...member.devices].sort((a, b) => Number(b.this) - Number(a.this));
-  const spots = own.map((device, index) => {
-    const angle = -Math.PI / 2 + (index * 2 * Math.PI) / Math.max(count, 1);
+  const radius = count > 1 ? SIDE : 0;
+  const spots = member.devices.map((device, index) => {
+    const angle = count === 2 ? Math.PI * index : -Math.PI / 2 + (index * 2 * Math.PI) / Math.max(count, 1);
     return { device, x: x + radius * Math.cos(angle), y: y + radius * Math.sin(angle) };
   });
   return { member, x, y, radius, spots };
