@@ -20,6 +20,9 @@ const FURTHER = 400;
 const KEEP = 120;
 const TIMELINES = 8;
 
+/** What is done with the text in the composer. */
+export type Mode = { how: 'new' } | { how: 'reply' | 'edit'; message: Message };
+
 class Face {
   phase = $state<Phase>('starting');
   /** Why a one-time link did not open, if one was tried. */
@@ -37,7 +40,7 @@ class Face {
   changed = $state(0);
   notice = $state('');
   private readonly timelines = new Map<string, Timeline>();
-  /** What is written and not sent. In memory only: on disk it would be readable by anybody. */
+  /** What is written and not sent, as of this page; the vault has it a moment later. */
   readonly drafts = new Map<string, string>();
   private readonly soon = new Soon();
   private deaf: (() => void) | null = null;
@@ -137,7 +140,12 @@ class Face {
         if (this.phase === 'open' || gap) this.soon.run('everything', 50, () => this.readEverything());
       },
       down: () => (this.reachable = false),
-      over: () => void this.look(),
+      over: () => {
+        // The node does not know this browser (any more), or not until it is unlocked: then it listens anew.
+        this.deaf?.();
+        this.deaf = null;
+        void this.look();
+      },
     });
   }
 
@@ -157,6 +165,14 @@ class Face {
         return;
       case 'message':
         this.handleMessage(event.circle, event.message);
+        return;
+      case 'changed':
+        if (event.circle !== this.circle?.id) return;
+        if (this.timelines.get(event.message.conversation)?.renew(event.message)) this.changed += 1;
+        this.soon.run('conversations', 200, () => this.readConversations());
+        return;
+      case 'conversation':
+        if (event.circle === this.circle?.id) this.soon.run('conversations', 200, () => this.readConversations());
         return;
       case 'receipt':
         if (event.circle === this.circle?.id) this.soon.run(`tail ${event.conversation}`, 60, () => this.readTail(event.conversation));
@@ -351,14 +367,59 @@ class Face {
 
   // What a person does.
 
-  async send(text: string): Promise<void> {
+  /** Sends a text: as a message of its own, as an answer, or in place of what one wrote before. */
+  async send(text: string, mode: Mode = { how: 'new' }): Promise<void> {
     const { circle, conversation } = this;
     if (!circle || !conversation) return;
-    const message = await ask('POST /v1/circles/{circle}/messages', {
-      path: { circle: circle.id },
-      body: { to: conversation.id, text },
-    });
+    if (mode.how === 'edit') {
+      const path = { circle: circle.id, message: mode.message.id };
+      this.renew(await ask('PUT /v1/circles/{circle}/messages/{message}', { path, body: { text } }));
+      return;
+    }
+    const message =
+      mode.how === 'reply'
+        ? await ask('POST /v1/circles/{circle}/messages/{message}/reply', { path: { circle: circle.id, message: mode.message.id }, body: { text } })
+        : await ask('POST /v1/circles/{circle}/messages', { path: { circle: circle.id }, body: { to: conversation.id, text } });
     if (this.timeline(conversation.id).add(message)) this.changed += 1;
+  }
+
+  /** Takes in a message as it is after something was done to it. */
+  private renew(message: Message): void {
+    if (this.timelines.get(message.conversation)?.renew(message)) this.changed += 1;
+  }
+
+  async react(message: Message, sign: string): Promise<void> {
+    const path = { circle: this.circle?.id ?? '', message: message.id };
+    const mine = message.reactions?.some((one) => one.mine && one.sign === sign);
+    this.renew(
+      mine
+        ? await ask('DELETE /v1/circles/{circle}/messages/{message}/reaction', { path })
+        : await ask('PUT /v1/circles/{circle}/messages/{message}/reaction', { path, body: { sign } }),
+    );
+  }
+
+  async takeBack(message: Message): Promise<void> {
+    const path = { circle: this.circle?.id ?? '', message: message.id };
+    this.renew(await ask('DELETE /v1/circles/{circle}/messages/{message}', { path }));
+  }
+
+  async pin(message: Message): Promise<void> {
+    const path = { circle: this.circle?.id ?? '', message: message.id };
+    this.renew(
+      message.pinned
+        ? await ask('DELETE /v1/circles/{circle}/messages/{message}/pin', { path })
+        : await ask('PUT /v1/circles/{circle}/messages/{message}/pin', { path }),
+    );
+  }
+
+  /** Keeps what is written and not sent, in the vault: what a browser stores would be readable by anybody. */
+  draft(conversation: string, text: string): void {
+    const circle = this.circle;
+    if (!circle) return;
+    this.drafts.set(conversation, text);
+    this.soon.run(`draft ${conversation}`, 600, async () => {
+      await ask('PUT /v1/circles/{circle}/conversations/{conversation}/draft', { path: { circle: circle.id, conversation }, body: { text } });
+    });
   }
 
   /** Opens the conversation with a member, also one that nothing was written in yet. */

@@ -80,6 +80,13 @@ export class Timeline {
     return true;
   }
 
+  /** Takes in what became of a message; `false` if it is not loaded. */
+  renew(message: Message): boolean {
+    if (!this.at.has(message.id)) return false;
+    this.replace(message);
+    return true;
+  }
+
   /** Drops all but the newest messages, so that a conversation left open for days does not grow for ever. */
   trim(keep: number): void {
     let size = this.size;
@@ -163,7 +170,7 @@ function spliced<T>(array: readonly T[], at: number, count: number, ...items: T[
 }
 
 function same(a: Message, b: Message): boolean {
-  return JSON.stringify(a) === JSON.stringify({ ...a, ...b });
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** Whether a message continues the one before: same author, soon after. */

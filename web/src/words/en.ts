@@ -1,6 +1,6 @@
 // Every sentence of the page, in one place. Another language is another file of this shape.
 
-import type { Delivery, InvitationState, Role, Scope } from '../api/generated';
+import type { Absence, InvitationState, Message, Role, Scope } from '../api/generated';
 
 const many = (count: number, one: string, more = one + 's') => `${count.toLocaleString('en')} ${count === 1 ? one : more}`;
 
@@ -96,7 +96,33 @@ export const en = {
     send: 'Send',
     sendHint: 'Enter sends, Shift + Enter starts a new line',
     failed: 'Not sent',
-    erased: 'This message was erased.',
+    absent: {
+      deleted: 'This message was taken back.',
+      expired: 'This message has expired.',
+      lacking: 'This message has not arrived yet.',
+      blocked: 'A message by somebody you have blocked.',
+      unknown: 'A newer version of Hexode can show this message.',
+    } satisfies Record<Absence, string>,
+    edited: 'edited',
+    forwarded: 'Forwarded',
+    pinned: 'Pinned',
+    expires: (time: string) => `Erased everywhere ${time}`,
+    distrust: 'This device wrote two histories: trust it no more.',
+    actions: 'Actions',
+    reply: 'Reply',
+    edit: 'Edit',
+    remove: 'Delete for all',
+    pin: 'Pin',
+    unpin: 'Unpin',
+    copyText: 'Copy text',
+    react: (sign: string) => `React with ${sign}`,
+    reactions: 'Reactions',
+    by: (names: string[]) => names.join(', '),
+    replying: (name: string) => `Reply to ${name}`,
+    editing: 'Change what you wrote',
+    gone: 'a message that is not here',
+    found: 'Messages',
+    ahead: 'The sender’s clock is ahead.',
     newer: (count: number) => (count ? many(count, 'new message') : 'To the newest'),
     older: 'Loading older messages…',
     beginning: 'This is where it begins.',
@@ -256,12 +282,14 @@ export const en = {
   },
 
   /** How far a message has come, in words. */
-  delivery({ devices, delivered, read }: Delivery): string {
+  delivery({ delivery: { devices, delivered, read }, progress }: Pick<Message, 'delivery' | 'progress'>): string {
+    if (progress?.step === 'failed') return progress.hint ? `${progress.words}: ${progress.hint}` : progress.words;
     if (devices === 0) return 'Stored on this device';
     if (read >= devices) return 'Read';
     if (read > 0) return devices === 1 ? 'Read' : `Read on ${read} of ${devices} devices`;
     if (delivered >= devices) return 'Delivered';
     if (delivered > 0) return `Delivered to ${delivered} of ${devices} devices`;
+    if (progress?.step === 'sent') return 'Sent';
     return 'On its way';
   },
 };

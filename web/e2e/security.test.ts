@@ -1,0 +1,173 @@
+// What an attacker can try who has a page of his own in the same browser, or a seat in the circle.
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { befriend, browse, Node, Person, until } from './house';
+
+const SCRIPTS = [
+  '<script>window.hit=1</script>',
+  '<img src=x onerror="window.hit=1">',
+  '<svg/onload=window.hit=1>',
+  '{@html "<b>"}{{constructor.constructor("window.hit=1")()}}',
+  'javascript:window.hit=1',
+  '"><iframe srcdoc="<script>parent.hit=1</script>">',
+];
+
+let browser: Browser;
+let ann: Person;
+let ben: Node;
+let circle: string;
+let evil: Server;
+/** A page of another origin, on this machine as on any other. */
+let elsewhere: string;
+
+beforeAll(async () => {
+  // The evil host resolves to this machine: that is what rebinding comes to.
+  browser = await browse(['--host-resolver-rules=MAP evil.example 127.0.0.1']);
+  const [a, b] = await Promise.all([Node.open('ann'), Node.open('ben')]);
+  ben = b;
+  circle = (await befriend(a, b)).id;
+  ann = await Person.at(browser, a);
+  await ann.open();
+  await ann.page.getByRole('button', { name: /Allotment/ }).waitFor();
+  evil = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><title>evil</title>'));
+  await new Promise<void>((resolve) => evil.listen(0, '127.0.0.1', resolve));
+  elsewhere = `http://127.0.0.1:${(evil.address() as AddressInfo).port}/`;
+});
+
+afterAll(async () => {
+  await browser?.close();
+  evil?.close();
+  await ann?.node.end();
+  await ben?.end();
+});
+
+test('another page can read nothing, change nothing, listen to nothing and embed nothing', async () => {
+  const page = await ann.context.newPage();
+  await page.goto(elsewhere);
+  const target = ann.node.page;
+  const tried = await page.evaluate(async (target) => {
+    const outcome: Record<string, string> = {};
+    const ask = (name: string, path: string, init: RequestInit) =>
+      fetch(target + path, init).then(
+        async (answer) => (outcome[name] = answer.type === 'opaque' ? 'opaque' : `read ${answer.status}`),
+        () => (outcome[name] = 'refused'),
+      );
+    await ask('read', 'v1/circles', { credentials: 'include' });
+    await ask('post', 'v1/circles', { method: 'POST', credentials: 'include', body: '{"name":"x","member":"x","device":"x"}', headers: { 'content-type': 'text/plain' } });
+    await ask('post without cors', 'v1/circles', { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{"name":"x","member":"x","device":"x"}' });
+    await ask('lock without cors', 'v1/lock', { method: 'POST', mode: 'no-cors', credentials: 'include' });
+    const source = new EventSource(`${target}v1/events`, { withCredentials: true });
+    outcome['listen'] = await new Promise((resolve) => {
+      source.onopen = () => resolve('heard');
+      source.onerror = () => resolve('refused');
+    });
+    source.close();
+    outcome['socket'] = await new Promise((resolve) => {
+      const socket = new WebSocket(`${target.replace('http', 'ws')}v1/events`);
+      socket.onopen = () => resolve('heard');
+      socket.onerror = () => resolve('refused');
+    });
+    const script = document.createElement('script');
+    script.src = `${target}app.js`;
+    outcome['script'] = await new Promise((resolve) => {
+      script.onload = () => resolve('loaded');
+      script.onerror = () => resolve('refused');
+      document.head.append(script);
+    });
+    const frame = document.createElement('iframe');
+    frame.src = target;
+    await new Promise((resolve) => {
+      frame.onload = frame.onerror = resolve;
+      document.body.append(frame);
+    });
+    try {
+      outcome['frame'] = frame.contentWindow?.length === 0 && frame.contentDocument === null ? 'sealed' : 'open';
+    } catch {
+      outcome['frame'] = 'sealed';
+    }
+    return outcome;
+  }, target);
+  expect(tried).toMatchObject({ read: 'refused', post: 'refused', listen: 'refused', socket: 'refused', script: 'refused' });
+  for (const frame of page.frames().slice(1)) {
+    expect(await frame.locator('#app').count(), 'the page stands in no frame').toBe(0);
+  }
+  const form = await ann.context.newPage();
+  await form.goto(elsewhere);
+  await form.evaluate((target) => {
+    const form = Object.assign(document.createElement('form'), { method: 'POST', action: `${target}v1/lock`, enctype: 'text/plain' });
+    document.body.append(form);
+    form.submit();
+  }, target);
+  await form.waitForLoadState();
+  const status = await ann.node.hexode<{ locked: boolean; circles: unknown[] }>('status');
+  expect(status.locked).toBe(false);
+  expect(await ann.node.hexode<unknown[]>('circles')).toHaveLength(1);
+  await page.close();
+  await form.close();
+});
+
+test('a name that was rebound to this machine shows nothing', async () => {
+  const page = await ann.context.newPage();
+  const port = new URL(ann.node.page).port;
+  for (const host of [`evil.example:${port}`, `127.0.0.1:${port}`, `localhost:${port}`, `other.localhost:${port}`]) {
+    const answer = await page.goto(`http://${host}/`);
+    expect([403, 421], host).toContain(answer?.status());
+    expect(await page.locator('#app').count(), host).toBe(0);
+    const read = await page.evaluate(() => fetch('/v1/vault').then((answer) => answer.status, () => 0));
+    expect([0, 403, 421], host).toContain(read);
+  }
+  await page.close();
+});
+
+test('a script in any text that a member controls stays text', async () => {
+  const { page, node } = ann;
+  await page.addInitScript(() => Object.defineProperty(window, 'hit', { set: () => document.documentElement.setAttribute('data-hit', '1') }));
+  await page.reload();
+  for (const script of SCRIPTS) await ben.hexode('send', 'everyone', script);
+  await ben.hexode('group', SCRIPTS[1]!.slice(0, 60), 'Ann');
+  await until(() => ben.hexode('send', SCRIPTS[1]!.slice(0, 60), SCRIPTS[2]!).then(() => true), 'the group is there');
+  const { link } = await node.hexode<{ link: string }>('invite');
+  const mallory = await Node.open('mallory');
+  await mallory.hexode('join', link, '--as', SCRIPTS[2]!, '--device', SCRIPTS[0]!);
+  await mallory.hexode('send', 'everyone', '\u202egnp.exe\u202c and more');
+
+  await page.getByRole('link', { name: /Everyone/ }).click();
+  for (const script of SCRIPTS) await page.getByRole('article').getByText(script, { exact: true }).last().waitFor();
+  await page.getByRole('article', { name: SCRIPTS[2]! }).getByText('and more').waitFor();
+  for (const screen of ['members', 'map', 'settings', 'invite', 'group']) {
+    await page.goto(`${node.page}#/${circle}/${screen}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    if (screen === 'members') await page.getByRole('heading', { name: SCRIPTS[2]! }).waitFor();
+    if (screen === 'map') await page.getByRole('row', { name: new RegExp('onload') }).first().waitFor();
+  }
+  await page.goto(`${node.page}#/${circle}/talk`);
+  await page.getByRole('link', { name: new RegExp('onerror') }).first().click();
+  await page.getByRole('article').getByText(SCRIPTS[2]!, { exact: true }).waitFor();
+
+  expect(await page.locator('html').getAttribute('data-hit')).toBeNull();
+  expect(await page.locator('iframe, #app script, img').count()).toBe(0);
+  // What Chromium says against a script that was tried would stand here.
+  expect(ann.complaints).toEqual([]);
+  await mallory.end();
+});
+
+test('what the browser keeps says nothing of the circle', async () => {
+  const { page } = ann;
+  await page.goto(`${ann.node.page}#/${circle}/talk`);
+  await page.getByRole('link', { name: /Everyone/ }).click();
+  await page.getByRole('textbox', { name: 'Write to Everyone' }).fill('a draft of a secret');
+  const kept = await page.evaluate(async () => ({
+    local: { ...localStorage },
+    session: { ...sessionStorage },
+    databases: (await indexedDB.databases()).length,
+    caches: (await caches.keys()).length,
+    cookies: document.cookie,
+  }));
+  expect(kept).toEqual({ local: {}, session: {}, databases: 0, caches: 0, cookies: '' });
+  const cookies = await ann.context.cookies();
+  expect(cookies).toHaveLength(1);
+  expect(cookies[0]).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/v1' });
+});
