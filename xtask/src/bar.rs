@@ -27,6 +27,10 @@ const BARS: &[Bar] = &[
     measured::NAT,
     fold::BAR,
     web::BUNDLE,
+    web::FIRST_MESSAGE,
+    web::KEYSTROKE,
+    web::SCROLL,
+    web::ACCESS,
 ];
 
 /// One promise that has a figure.
