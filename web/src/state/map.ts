@@ -61,7 +61,10 @@ export function layout(members: readonly Member[], tunnels: readonly Tunnel[], w
   others.forEach((member, index) => {
     const turn = (2 * Math.PI) / Math.max(others.length, 1);
     // With own devices below, the others begin at the left and go over the top.
-    const angle = near > 0 && others.length < 6 ? Math.PI + ((index + 0.5) * Math.PI) / others.length : -Math.PI / 2 + index * turn;
+    // Many go round further, but leave room for one's own below.
+    const span = Math.PI + (others.length < 6 ? 0 : 1);
+    const arc = -Math.PI / 2 - span / 2 + ((index + 0.5) * span) / others.length;
+    const angle = near > 0 ? arc : -Math.PI / 2 + index * turn;
     const row = others.length > 12 && index % 2 ? 0.66 : 1;
     homes.push(home(member, middle.x + rx * row * Math.cos(angle), middle.y + ry * row * Math.sin(angle)));
   });
