@@ -41,7 +41,9 @@ impl Host {
         let node = Node::start(Setup {
             home: home.to_owned(),
             bind: vec![SocketAddr::from((bind, 0))],
+            fixed: Vec::new(),
             lan,
+            willing: node::Willing::default(),
             vault: Options { durability: Durability::Full, kdf: Some(kdf) },
         })
         .map_err(plain)?;

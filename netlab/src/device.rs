@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use crypto::SigningKey;
 use tokio::sync::oneshot;
-use tunnel::{Command, Config, DownReason, Event, LinkId, Snapshot, Timing, Tunnel};
+use tunnel::{Command, Config, DownReason, Event, LinkId, Snapshot, Timing, Tunnel, Willing};
 use wire::{CircleId, DeviceId};
 
 use crate::Space;
@@ -83,7 +83,9 @@ impl Device {
             key,
             bind: vec![SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from(([0u16; 8], port))],
             port_fallback: false,
+            fixed: Vec::new(),
             lan: None,
+            willing: Willing::default(),
             timing: Timing::default(),
         };
         let seen = Arc::new(Seen::default());

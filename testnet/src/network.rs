@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tunnel::{Command, DownReason, Event, Knock, LinkId, Received, RefuseReason, Snapshot};
+use tunnel::{Command, DownReason, Event, Knock, LinkId, Received, RefuseReason, Remote, Snapshot};
 use wire::{CircleId, DeviceId, Frame};
 
 use crate::{Person, Seeded};
@@ -196,7 +196,7 @@ impl Network {
                 self.ends.remove(&key);
             }
             Command::LanSecrets(secrets) => end.secrets = secrets,
-            Command::Invitations(_) | Command::NetworkChanged => {}
+            Command::Invitations(_) | Command::Will(_) | Command::NetworkChanged => {}
         }
     }
 
@@ -347,7 +347,7 @@ impl Network {
             end.links.insert(other, link);
         }
         for (key, other, initiated) in [(a_key, b, true), (b_key, a, false)] {
-            let remote = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
+            let remote = Remote::Address(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1));
             self.last.insert((link, other), at);
             self.post(key, Event::Up { device: other, link, initiated, remote }, at);
         }

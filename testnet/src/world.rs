@@ -363,7 +363,9 @@ impl World {
         let setup = Setup {
             home: device.home.path().to_owned(),
             bind: Vec::new(),
+            fixed: Vec::new(),
             lan: false,
+            willing: Default::default(),
             vault: Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) },
         };
         let entropy = Seeded::new(seed.wrapping_add(device.lives));

@@ -328,11 +328,16 @@ pub enum TunnelState {
 /// The concrete route of a tunnel that is up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Path {
-    /// The channel: `loopback`, `lan` or `internet`.
+    /// The channel: `loopback`, `lan`, `internet` or `member`.
     pub channel: String,
-    /// The other end's address.
-    #[schema(value_type = String)]
-    pub remote: SocketAddr,
+    /// The other end's address; none on the channel `member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub remote: Option<SocketAddr>,
+    /// The member's device that forwards, on the channel `member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub via: Option<DeviceId>,
     /// Round trip, in microseconds.
     pub round_trip_us: u64,
     /// The negotiated key exchange.

@@ -134,8 +134,12 @@ pub struct Setup {
     pub home: PathBuf,
     /// Where tunnels listen; empty for every interface on a port the system chooses.
     pub bind: Vec<SocketAddr>,
+    /// Addresses at which others reach this device although it has them on no interface.
+    pub fixed: Vec<SocketAddr>,
     /// Whether members are looked for on the local network.
     pub lan: bool,
+    /// Whether, and how much, this device forwards for other members.
+    pub willing: tunnel::Willing,
     /// How the vault is made and kept.
     pub vault: vault::Options,
 }

@@ -26,4 +26,5 @@ mod words;
 pub use engine::Setup;
 pub use node::Node;
 pub use pump::Pump;
+pub use tunnel::Willing;
 pub use words::words;

@@ -17,7 +17,7 @@ use std::{
 };
 
 use crypto::SigningKey;
-use hexode_tunnel::{Command, Config, Event, Timing, Tunnel};
+use hexode_tunnel::{Command, Config, Event, Timing, Tunnel, Willing};
 use iroh::{Endpoint, EndpointAddr, SecretKey, endpoint::presets};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use wire::{CircleId, DeviceId};
@@ -132,7 +132,9 @@ fn start(seed: u8, sink: impl Fn(&Tunnel, Event) + Send + Sync + 'static) -> (Tu
                 key: key(seed),
                 bind: vec!["127.0.0.1:0".parse().unwrap()],
                 port_fallback: false,
+                fixed: Vec::new(),
                 lan: None,
+                willing: Willing::default(),
                 timing: Timing::default(),
             };
             let handle = Arc::new(OnceLock::<Tunnel>::new());

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crypto::SigningKey;
-use hexode_tunnel::{Command, Config, Event, LinkStatus, Timing, Tunnel};
+use hexode_tunnel::{Command, Config, Event, LinkStatus, Timing, Tunnel, Willing};
 use tokio::sync::oneshot;
 use wire::{CircleId, DeviceId};
 
@@ -61,7 +61,9 @@ fn start(seed: u8) -> (Tunnel, mpsc::Receiver<Event>) {
                 key: key(seed),
                 bind: vec!["127.0.0.1:0".parse().unwrap()],
                 port_fallback: false,
+                fixed: Vec::new(),
                 lan: None,
+                willing: Willing::default(),
                 timing: Timing::default(),
             };
             let sink = Arc::new(move |event| drop(events_in.send(event)));

@@ -16,6 +16,7 @@ use wire::DeviceId;
 use crate::{
     RefuseReason, Timing,
     doorway::{Doorway, Verdict},
+    forward::Through,
     framing::Frames,
     gate::Gate,
     greet::{self, Identity},
@@ -31,6 +32,13 @@ pub(crate) struct Porter {
     pub(crate) identity: Arc<Identity>,
     pub(crate) allowed: watch::Receiver<Arc<BTreeSet<DeviceId>>>,
     pub(crate) timing: Timing,
+}
+
+/// Someone who comes.
+struct Incomer {
+    incoming: Incoming,
+    /// Who he has to be: the member through whom he comes said so.
+    peer: Option<DeviceId>,
 }
 
 /// Someone whose hello holds.
@@ -64,16 +72,25 @@ pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) 
         tokio::select! {
             incoming = porter.endpoint.accept() => {
                 let Some(incoming) = incoming else { return };
-                let IncomingAddr::Ip(address) = incoming.remote_addr() else {
-                    incoming.ignore();
-                    continue;
+                let (address, through) = match incoming.remote_addr() {
+                    IncomingAddr::Ip(address) => (address.ip(), None),
+                    IncomingAddr::Custom(address) => {
+                        let Some(through) = Through::read(&address) else {
+                            incoming.ignore();
+                            continue;
+                        };
+                        (through.source(), Some(through))
+                    }
+                    _ => {
+                        incoming.ignore();
+                        continue;
+                    }
                 };
                 // Guesses of our own ids pass the gate: only a first packet that proved something opens a connection.
                 if !porter.gate.knows(incoming.orig_dst_cid()) {
                     incoming.ignore();
                     continue;
                 }
-                let address = address.ip();
                 match doorway.decide(address, incoming.remote_addr_validated(), Instant::now()) {
                     Verdict::Admit => {}
                     Verdict::AdmitFor(other) => other.abort(),
@@ -87,7 +104,8 @@ pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) 
                         continue;
                     }
                 }
-                admit(&porter, &heard, &mut doorway, &mut hearings, incoming, address);
+                let caller = Incomer { incoming, peer: through.map(|through| through.peer) };
+                admit(&porter, &heard, &mut doorway, &mut hearings, caller, address);
             }
             Some(number) = hearings.join_next(), if !hearings.is_empty() => match number {
                 Ok(number) => doorway.leave(number),
@@ -104,7 +122,7 @@ fn admit(
     heard: &mpsc::UnboundedSender<Heard>,
     doorway: &mut Doorway<AbortHandle>,
     hearings: &mut JoinSet<u64>,
-    incoming: Incoming,
+    incoming: Incomer,
     address: IpAddr,
 ) {
     let number = doorway.number();
@@ -120,11 +138,12 @@ fn admit(
 }
 
 /// Hears one; all who have no business here see the same close, whatever the cause.
-async fn hear(porter: &Porter, incoming: Incoming) -> Option<Heard> {
+async fn hear(porter: &Porter, Incomer { incoming, peer }: Incomer) -> Option<Heard> {
     // Only a complete handshake shows the connection to iroh, which then tells the other side our addresses:
     // until the hello is checked it stays what iroh calls 0-RTT. No early data is taken.
     let connection = incoming.accept().ok()?.into_0rtt();
     let hearing = timeout(porter.timing.hello, listen_to(porter, &connection)).await.ok().flatten();
+    let hearing = hearing.filter(|(caller, _)| peer.is_none_or(|peer| peer == caller.device));
     let Some((caller, statement)) = hearing else {
         connection.close(code::GO_AWAY, b"");
         return None;

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr};
 use tokio::sync::oneshot;
 use wire::DeviceId;
 
-use crate::{LinkId, Snapshot};
+use crate::{LinkId, Snapshot, Willing};
 
 /// What the engine tells the tunnel to do.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub enum Command {
     },
     /// Sets the rendezvous secrets for discovery on the local network, the current one first.
     LanSecrets(Vec<[u8; 32]>),
+    /// Replaces what this device is willing to forward for other members.
+    Will(Willing),
     /// The machine's network changed: looks at addresses anew and dials without waiting.
     NetworkChanged,
     /// Asks for the state of all links.

@@ -2,6 +2,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use wire::CircleId;
 
+use crate::Willing;
+
 /// What a tunnel needs to know of its circle and its device.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -13,10 +15,14 @@ pub struct Config {
     ///
     /// `0.0.0.0:0` and `[::]:0` listen on all interfaces; `127.0.0.1:…` only on this machine.
     pub bind: Vec<SocketAddr>,
+    /// Addresses at which others reach this device although it has them on no interface.
+    pub fixed: Vec<SocketAddr>,
     /// Whether another port may be taken if the wanted one is in use.
     pub port_fallback: bool,
     /// How to find members on the local network; `None` switches it off.
     pub lan: Option<LanConfig>,
+    /// Whether, and how much, this device forwards for other members.
+    pub willing: Willing,
     /// Time limits and intervals.
     pub timing: Timing,
 }

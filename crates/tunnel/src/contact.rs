@@ -1,8 +1,12 @@
 //! What is known of getting to another device.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use wire::limits;
+use wire::{DeviceId, limits};
 
 use crate::{Timing, dial};
 
@@ -11,6 +15,8 @@ use crate::{Timing, dial};
 pub(crate) struct Contact {
     /// Oldest first.
     addresses: VecDeque<SocketAddr>,
+    /// The members who forward to it.
+    members: BTreeSet<DeviceId>,
     attempts: u32,
     error: Option<String>,
     next: Option<Instant>,
@@ -37,6 +43,26 @@ impl Contact {
         new
     }
 
+    /// Takes note of whether a member forwards to it; returns whether that is new and good.
+    pub(crate) fn forwarded_by(&mut self, member: DeviceId, forwards: bool) -> bool {
+        if forwards {
+            return self.members.insert(member);
+        }
+        self.members.remove(&member);
+        false
+    }
+
+    /// Dials within `pause`, unless a dial is under way.
+    pub(crate) fn soon(&mut self, now: Instant, pause: Duration) {
+        let soon = now + pause;
+        // What was due before had nowhere to go.
+        self.next = Some(self.next.filter(|next| *next > now).map_or(soon, |next| next.min(soon)));
+    }
+
+    pub(crate) fn members(&self) -> &BTreeSet<DeviceId> {
+        &self.members
+    }
+
     /// Forgets failures and dials at the next turn, unless a dial is under way.
     pub(crate) fn hurry(&mut self, now: Instant) {
         self.attempts = 0;
@@ -51,7 +77,8 @@ impl Contact {
 
     /// When to dial; `None` while that makes no sense.
     pub(crate) fn due(&self) -> Option<Instant> {
-        if self.dialling.is_some() || self.addresses.is_empty() { None } else { self.next }
+        let nowhere = self.addresses.is_empty() && self.members.is_empty();
+        if self.dialling.is_some() || nowhere { None } else { self.next }
     }
 
     /// Starts a dial; returns its number and where to.
@@ -114,8 +141,6 @@ impl Contact {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn address(port: u16) -> SocketAddr {
@@ -131,6 +156,19 @@ mod tests {
         let (_, dialled) = contact.dial();
         assert_eq!(dialled.len(), limits::ADDRESSES);
         assert_eq!(dialled[0], address(1), "the older of the first two was the one not confirmed");
+    }
+
+    #[test]
+    fn a_forwarder_makes_it_worth_dialling_the_second_a_little_later() {
+        let (mut contact, now) = (Contact::default(), Instant::now());
+        let later = now + Duration::from_secs(1);
+        contact.hurry(now);
+        assert!(contact.forwarded_by(DeviceId::new([1; 32]), true));
+        contact.soon(later, Duration::from_millis(700));
+        assert_eq!(contact.due(), Some(later + Duration::from_millis(700)));
+        assert!(!contact.forwarded_by(DeviceId::new([1; 32]), true), "known");
+        contact.forwarded_by(DeviceId::new([1; 32]), false);
+        assert_eq!(contact.due(), None);
     }
 
     #[test]

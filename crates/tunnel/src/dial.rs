@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use iroh::{
-    Endpoint, EndpointAddr, EndpointId,
+    Endpoint, EndpointAddr, EndpointId, TransportAddr,
     endpoint::{ConnectError, ConnectOptions, ConnectWithOptsError, ConnectingError, Connection},
 };
 use noq_proto::ConnectionId;
@@ -12,6 +12,7 @@ use wire::DeviceId;
 
 use crate::{
     Timing,
+    forward::Through,
     framing::Frames,
     greet::{self, GreetError, Identity},
     hello::Checked,
@@ -19,20 +20,24 @@ use crate::{
     transport::{self, Side, code},
 };
 
-/// Connects to a device at any of its addresses, with a pass for its gate.
+/// Connects to a device at any of its addresses, or through any of the members who forward to it, with a pass for
+/// its gate.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     device: &DeviceId,
     addresses: &[SocketAddr],
+    members: &[DeviceId],
     pass: Option<ConnectionId>,
     timing: &Timing,
 ) -> Result<(Connection, &'static str), GreetError> {
-    if addresses.is_empty() {
+    if addresses.is_empty() && members.is_empty() {
         return Err(GreetError::NoAddress);
     }
     let id = EndpointId::from_bytes(device.as_bytes()).map_err(|_| GreetError::BadId)?;
     let pass = pass.ok_or(GreetError::BadId)?;
-    let address = addresses.iter().fold(EndpointAddr::new(id), |all, one| all.with_ip_addr(*one));
+    let through = members.iter().map(|member| Through { member: *member, peer: *device }.address());
+    let all = addresses.iter().copied().map(TransportAddr::Ip).chain(through.map(TransportAddr::Custom));
+    let address = EndpointAddr::from_parts(id, all);
     let connecting = async {
         let options = ConnectOptions::new()
             .with_transport_config(transport::config(Side::Dialler, timing.silence))

@@ -7,13 +7,18 @@ use socket2::{Domain, Socket, Type};
 
 use crate::{
     BindError, Config,
+    forward::{DirectFirst, Forwarding, Members},
     gate::Gate,
     tls,
     transport::{self, Side},
 };
 
 /// Binds the circle's endpoint: no relay, no look-ups, no DNS, no port mapping.
-pub(crate) async fn bind(config: &Config, gate: Arc<Gate>) -> Result<Endpoint, BindError> {
+pub(crate) async fn bind(
+    config: &Config,
+    gate: Arc<Gate>,
+    forwarding: &Arc<Forwarding>,
+) -> Result<Endpoint, BindError> {
     let families = (
         config.bind.iter().filter(|a| a.is_ipv4()).count(),
         config.bind.iter().filter(|a| a.is_ipv6()).count(),
@@ -35,7 +40,12 @@ pub(crate) async fn bind(config: &Config, gate: Arc<Gate>) -> Result<Endpoint, B
         .packet_gate(gate)
         // The preset has no relay to begin with. Saying so with `relay_mode` would link in the vendor's host names.
         .clear_relay_transports()
-        .clear_ip_transports();
+        .clear_ip_transports()
+        .add_custom_transport(Arc::new(Members(forwarding.clone())))
+        .path_selector(Arc::new(DirectFirst));
+    for address in &config.fixed {
+        builder = builder.external_addr(*address);
+    }
     for address in &addresses {
         builder = builder.bind_addr(*address).map_err(|_| BindError::Addresses)?;
     }

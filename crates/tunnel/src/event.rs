@@ -22,6 +22,33 @@ impl fmt::Display for LinkId {
     }
 }
 
+/// Where the other side of a link is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remote {
+    /// Its packets come straight from there.
+    Address(SocketAddr),
+    /// This device forwards its packets.
+    Member(DeviceId),
+}
+
+impl Remote {
+    /// Returns the address, if packets come straight from there.
+    pub const fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Member(_) => None,
+        }
+    }
+
+    /// Returns the member who forwards, if one does.
+    pub const fn member(self) -> Option<DeviceId> {
+        match self {
+            Self::Address(_) => None,
+            Self::Member(member) => Some(member),
+        }
+    }
+}
+
 /// What the tunnel tells the engine.
 ///
 /// For one device the order is `Up`, `Frame`s, `Down`, `Up`…: never two links up at once.
@@ -41,7 +68,7 @@ pub enum Event {
         /// Whether this side dialled.
         initiated: bool,
         /// Where the other side is seen.
-        remote: SocketAddr,
+        remote: Remote,
     },
     /// A frame came in. Nothing of it has been decoded.
     Frame {

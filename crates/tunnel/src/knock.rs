@@ -69,9 +69,9 @@ async fn round(
     for (device, addresses) in newcomer.hints.clone() {
         let (endpoint, timing) = (newcomer.endpoint.clone(), newcomer.timing.clone());
         let pass = newcomer.gate.pass(&device, Some(&newcomer.knock.invitation));
-        dials.spawn(
-            async move { (device, dial::connect(&endpoint, &device, &addresses, pass, &timing).await) },
-        );
+        dials.spawn(async move {
+            (device, dial::connect(&endpoint, &device, &addresses, &[], pass, &timing).await)
+        });
     }
     let mut refused = 0;
     while let Some(dialled) = dials.join_next().await {

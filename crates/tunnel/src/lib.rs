@@ -29,6 +29,7 @@ mod dial;
 mod doorway;
 mod endpoint;
 mod event;
+mod forward;
 mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -38,6 +39,7 @@ mod hello;
 mod knock;
 pub mod lan;
 mod link;
+mod own;
 mod pass;
 mod pulse;
 mod shell;
@@ -48,7 +50,10 @@ mod tunnel;
 
 pub use command::{CloseReason, Command, Knock, RefuseReason};
 pub use config::{BindError, Config, LanConfig, Timing};
-pub use event::{DownReason, Event, EventSink, LinkId, Received};
-pub use status::{ChannelClass, LinkStatus, Snapshot, UnreachableStatus};
+pub use event::{DownReason, Event, EventSink, LinkId, Received, Remote};
+pub use forward::Willing;
+pub use status::{
+    BlamedStatus, ChannelClass, Fault, ForwardedStatus, LinkStatus, PathStatus, Snapshot, UnreachableStatus,
+};
 pub use tls::key_exchange_groups;
 pub use tunnel::Tunnel;

@@ -1,7 +1,7 @@
 //! A link that is up: one task that reads its frames, one that writes them, one that feels its pulse.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -21,7 +21,8 @@ use tokio::{
 use wire::{DeviceId, limits};
 
 use crate::{
-    ChannelClass, DownReason, Event, EventSink, LinkId, LinkStatus, Received,
+    ChannelClass, DownReason, Event, EventSink, LinkId, LinkStatus, PathStatus, Received, Remote,
+    forward::{self, Forwarding, Leg, Through, Told},
     framing::{self, FrameError, Frames},
     pulse::{Beat, Pulse},
     transport::code,
@@ -48,6 +49,16 @@ pub(crate) struct Link {
     /// Held while an event of this link is delivered, so that none follows its `Down`.
     open: Arc<Mutex<bool>>,
     tasks: Vec<AbortHandle>,
+    leg: Arc<Leg>,
+    forwarding: Arc<Forwarding>,
+}
+
+/// What a link belongs to.
+pub(crate) struct Place<'a> {
+    pub(crate) sink: &'a Arc<dyn EventSink>,
+    pub(crate) news: &'a mpsc::UnboundedSender<News>,
+    pub(crate) forwarding: &'a Arc<Forwarding>,
+    pub(crate) told: &'a mpsc::Sender<Told>,
 }
 
 /// A connection whose hellos were both checked, about to become a link.
@@ -107,12 +118,8 @@ impl Activity {
 
 impl Link {
     /// Delivers `Up` and starts the tasks; `first` is written before all frames.
-    pub(crate) fn start(
-        greeted: Greeted,
-        first: Option<Vec<u8>>,
-        sink: &Arc<dyn EventSink>,
-        news: &mpsc::UnboundedSender<News>,
-    ) -> Self {
+    pub(crate) fn start(greeted: Greeted, first: Option<Vec<u8>>, place: &Place<'_>) -> Self {
+        let Place { sink, news, forwarding, told } = *place;
         let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
             greeted;
         let (outbox, queue) = mpsc::unbounded_channel();
@@ -146,11 +153,13 @@ impl Link {
                 .await;
             }
         };
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(reader).abort_handle(),
             tokio::spawn(writer).abort_handle(),
             tokio::spawn(watcher).abort_handle(),
         ];
+        let leg = forwarding.open(device, id);
+        tasks.extend(forward::start(forwarding, &leg, &connection, told));
         let since = Instant::now();
         Self {
             id,
@@ -168,6 +177,8 @@ impl Link {
             doubted: false,
             open,
             tasks,
+            leg,
+            forwarding: forwarding.clone(),
         }
     }
 
@@ -188,6 +199,7 @@ impl Link {
 
     /// Closes the connection and delivers `Down`, the link's last event.
     pub(crate) fn close(self, code: VarInt, reason: DownReason, sink: &Arc<dyn EventSink>) {
+        self.forwarding.close(&self.leg);
         self.connection.close(code, b"");
         for task in &self.tasks {
             task.abort();
@@ -203,6 +215,7 @@ impl Link {
         frames: Vec<Vec<u8>>,
         sink: &Arc<dyn EventSink>,
     ) -> impl Future<Output = ()> + Send + 'static {
+        self.forwarding.close(&self.leg);
         *self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
         sink.deliver(Event::Down { device: self.device, link: self.id, reason: DownReason::NotAllowed });
         self.parting.store(true, Ordering::Relaxed);
@@ -227,6 +240,17 @@ impl Link {
         self.activity.note(&self.activity.changed);
     }
 
+    /// Takes note of whether the other side answers.
+    pub(crate) fn doubt(&mut self, doubted: bool) {
+        self.doubted = doubted;
+        self.forwarding.doubt(&self.leg, doubted);
+    }
+
+    /// Where the other side is seen now.
+    pub(crate) fn remote(&self) -> Remote {
+        remote(&self.connection)
+    }
+
     /// How many bytes wait to be sent.
     pub(crate) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
@@ -249,7 +273,21 @@ impl Link {
             key_exchange: self.key_exchange,
             cipher: "TLS_AES_256_GCM_SHA384",
             queued: self.queued(),
+            paths: self.connection.paths().iter().map(|path| status_of(&path)).collect(),
         }
+    }
+}
+
+fn status_of(path: &iroh::endpoint::Path<'_>) -> PathStatus {
+    let (remote, stats) = (remote_of(path.remote_addr()), path.stats());
+    PathStatus {
+        remote,
+        class: ChannelClass::of(&remote),
+        used: path.is_selected(),
+        round_trip: stats.rtt,
+        sent: stats.sent_packets,
+        lost: stats.lost_packets,
+        mtu: stats.current_mtu,
     }
 }
 
@@ -391,15 +429,25 @@ fn reason(error: &Option<FrameError>, closed: Option<ConnectionError>) -> DownRe
 }
 
 /// Where the other side is seen now.
-pub(crate) fn remote(connection: &Connection) -> SocketAddr {
+pub(crate) fn remote(connection: &Connection) -> Remote {
     let paths = connection.paths();
     let path = paths.iter().find(iroh::endpoint::Path::is_selected).or_else(|| paths.iter().next());
-    match path.as_ref().map(iroh::endpoint::Path::remote_addr) {
-        Some(TransportAddr::Ip(address)) => *address,
-        // No other transport is switched on: the connection is closing and has no path left.
-        _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+    path.as_ref().map_or(NOWHERE, |path| remote_of(path.remote_addr()))
+}
+
+fn remote_of(address: &TransportAddr) -> Remote {
+    match address {
+        TransportAddr::Ip(address) => Remote::Address(*address),
+        TransportAddr::Custom(address) => {
+            Through::read(address).map_or(NOWHERE, |through| Remote::Member(through.member))
+        }
+        // No other transport is switched on.
+        _ => NOWHERE,
     }
 }
+
+/// Where a connection leads that is closing and has no path left.
+const NOWHERE: Remote = Remote::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
 
 /// How many bytes of frames the engine may hold of one link before that link is read no further. An engine that
 /// keeps less than this unacknowledged never stops the reading.

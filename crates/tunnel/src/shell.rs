@@ -3,6 +3,7 @@
 mod dialling;
 mod links;
 mod newcomers;
+mod reach;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,16 +25,18 @@ use wire::DeviceId;
 
 use self::{dialling::Dialled, newcomers::Decided};
 use crate::{
-    BindError, Command, Config, DownReason, Event, EventSink, LanConfig, LinkId, RefuseReason, Snapshot,
+    BindError, Command, Config, DownReason, EventSink, Fault, LanConfig, LinkId, RefuseReason, Snapshot,
     Timing, UnreachableStatus,
     accept::{self, Heard, Porter},
     contact::Contact,
     endpoint,
+    forward::{Forwarding, Through, Told},
     gate::Gate,
     greet::Identity,
     knock::Knocking,
     lan,
     link::{Link, News},
+    own::Witnesses,
     transport::code,
 };
 
@@ -50,8 +53,9 @@ pub(crate) async fn start(
         instance: u64::from_be_bytes(crypto::Entropy::bytes(&mut crypto::OsEntropy)),
     });
     let gate = Arc::new(Gate::new(identity.clone()));
-    let endpoint = endpoint::bind(&config, gate.clone()).await?;
-    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, sink);
+    let forwarding = Arc::new(Forwarding::new(identity.device, config.willing));
+    let endpoint = endpoint::bind(&config, gate.clone(), &forwarding).await?;
+    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, forwarding, sink);
     tokio::spawn(shell.run(commands, inbox));
     Ok(())
 }
@@ -65,11 +69,21 @@ struct Shell {
     allowed: watch::Sender<Arc<BTreeSet<DeviceId>>>,
     contacts: BTreeMap<DeviceId, Contact>,
     links: BTreeMap<DeviceId, Link>,
+    forwarding: Arc<Forwarding>,
     /// Newcomers who wait for the engine.
     waiting: BTreeMap<LinkId, oneshot::Sender<Result<(), RefuseReason>>>,
     /// Our own knocking.
     knocking: Option<AbortHandle>,
+    /// Where others may reach this device, and of that what its own interfaces have.
     addresses: Vec<SocketAddr>,
+    local: Vec<SocketAddr>,
+    fixed: Vec<SocketAddr>,
+    /// Where members say it is seen, and what of that is believed.
+    witnesses: Witnesses,
+    /// Who failed at forwarding, and who may have: the peer's link through him answers no more.
+    blamed: BTreeMap<Through, (Instant, Fault)>,
+    suspects: BTreeMap<DeviceId, DeviceId>,
+    outside: watch::Sender<BTreeSet<SocketAddr>>,
     serial: Arc<AtomicU64>,
     last_link: u64,
     /// Whether the next dial may be due at another time than before.
@@ -90,6 +104,7 @@ struct Outlets {
     decided: mpsc::UnboundedSender<Decided>,
     links: mpsc::UnboundedSender<News>,
     found: mpsc::Sender<lan::Finding>,
+    told: mpsc::Sender<Told>,
 }
 
 struct Inbox {
@@ -99,6 +114,7 @@ struct Inbox {
     decided: mpsc::UnboundedReceiver<Decided>,
     links: mpsc::UnboundedReceiver<News>,
     found: mpsc::Receiver<lan::Finding>,
+    told: mpsc::Receiver<Told>,
 }
 
 impl Shell {
@@ -107,6 +123,7 @@ impl Shell {
         identity: Arc<Identity>,
         gate: Arc<Gate>,
         endpoint: Endpoint,
+        forwarding: Arc<Forwarding>,
         sink: Arc<dyn EventSink>,
     ) -> (Self, Inbox) {
         let (heard, heard_inbox) = mpsc::unbounded_channel();
@@ -115,6 +132,7 @@ impl Shell {
         let (decided, decided_inbox) = mpsc::unbounded_channel();
         let (links, links_inbox) = mpsc::unbounded_channel();
         let (found, found_inbox) = mpsc::channel(FINDINGS);
+        let (told, told_inbox) = mpsc::channel(FINDINGS);
         let shell = Self {
             identity,
             gate,
@@ -124,16 +142,23 @@ impl Shell {
             allowed: watch::Sender::new(Arc::default()),
             contacts: BTreeMap::new(),
             links: BTreeMap::new(),
+            forwarding,
             waiting: BTreeMap::new(),
             knocking: None,
             addresses: Vec::new(),
+            local: Vec::new(),
+            fixed: config.fixed,
+            witnesses: Witnesses::default(),
+            blamed: BTreeMap::new(),
+            suspects: BTreeMap::new(),
+            outside: watch::Sender::new(BTreeSet::new()),
             serial: Arc::new(AtomicU64::new(0)),
             last_link: 0,
             stale: true,
             lan: config.lan,
             setting: watch::Sender::new(lan::Setting::default()),
             tasks: JoinSet::new(),
-            outlets: Outlets { heard, dialled, knocking, decided, links, found },
+            outlets: Outlets { heard, dialled, knocking, decided, links, found, told },
         };
         let inbox = Inbox {
             heard: heard_inbox,
@@ -142,6 +167,7 @@ impl Shell {
             decided: decided_inbox,
             links: links_inbox,
             found: found_inbox,
+            told: told_inbox,
         };
         (shell, inbox)
     }
@@ -165,6 +191,7 @@ impl Shell {
             };
             self.tasks.spawn(beacon.run());
         }
+        self.tasks.spawn(reach::keep_told(self.endpoint.clone(), self.outside.subscribe()));
         let mut watcher = self.endpoint.watch_addr();
         self.bound(watcher.get().ip_addrs().copied().collect());
 
@@ -193,6 +220,7 @@ impl Shell {
                 Some(dialled) = inbox.dialled.recv() => self.handle_dialled(dialled),
                 Some(knocking) = inbox.knocking.recv() => self.handle_knocking(knocking),
                 Some(decided) = inbox.decided.recv() => self.handle_decided(decided),
+                Some(told) = inbox.told.recv() => self.handle_told(told),
                 Some(found) = inbox.found.recv() => self.know(found.device, &found.addresses),
                 Ok(address) = watcher.updated() => self.bound(address.ip_addrs().copied().collect()),
                 () = alarm => self.dial_due(),
@@ -234,6 +262,7 @@ impl Shell {
             Command::Welcome { link } => self.decide(link, Ok(())),
             Command::Refuse { link, reason } => self.decide(link, Err(reason)),
             Command::LanSecrets(secrets) => self.setting.send_modify(|setting| setting.secrets = secrets),
+            Command::Will(willing) => self.forwarding.will(willing),
             Command::NetworkChanged => self.network_changed(),
             Command::Snapshot(answer) => {
                 // Whoever asked may have stopped waiting.
@@ -258,16 +287,9 @@ impl Shell {
             self.contacts.entry(*device).or_default().hurry(now);
         }
         self.contacts.retain(|device, _| devices.contains(device) || !before.contains(device));
-    }
-
-    fn bound(&mut self, mut addresses: Vec<SocketAddr>) {
-        addresses.sort();
-        if addresses != self.addresses {
-            self.addresses.clone_from(&addresses);
-            self.setting.send_modify(|setting| setting.addresses.clone_from(&addresses));
-            self.sink.deliver(Event::Bound { addresses });
-            self.ask_links();
-        }
+        self.blamed.retain(|through, _| devices.contains(&through.member) && devices.contains(&through.peer));
+        self.suspects.retain(|peer, _| devices.contains(peer));
+        self.forwarding.allow(devices);
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -275,11 +297,17 @@ impl Shell {
         let unreachable = |(device, contact): (&DeviceId, &Contact)| UnreachableStatus {
             device: *device,
             addresses: contact.addresses(),
+            through: contact.members().iter().copied().collect(),
             attempts: contact.attempts(),
             error: contact.error().cloned(),
             next_try: contact.due().map(|due| due.saturating_duration_since(now)),
         };
+        let (willing, forwarded_today, forwarded) = self.forwarding.status();
         Snapshot {
+            willing,
+            forwarded_today,
+            forwarded,
+            blamed: self.blamed(),
             addresses: self.addresses.clone(),
             links: self.links.values().map(Link::status).collect(),
             unreachable: self

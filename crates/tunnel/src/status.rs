@@ -5,7 +5,7 @@ use std::{
 
 use wire::DeviceId;
 
-use crate::LinkId;
+use crate::{LinkId, Remote, Willing};
 
 /// The state of a tunnel at one moment, for people.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,41 @@ pub struct Snapshot {
     pub unreachable: Vec<UnreachableStatus>,
     /// How many bytes of frames wait to be sent, over all links.
     pub queued: usize,
+    /// Whether this device forwards for others, and how much it may.
+    pub willing: Willing,
+    /// How many bytes it has forwarded of the day's share.
+    pub forwarded_today: u64,
+    /// For whom it forwards.
+    pub forwarded: Vec<ForwardedStatus>,
+    /// Who failed lately at forwarding for this device.
+    pub blamed: Vec<BlamedStatus>,
+}
+
+/// A member who failed at forwarding for this device.
+#[derive(Debug, Clone)]
+pub struct BlamedStatus {
+    /// The member's device.
+    pub member: DeviceId,
+    /// The device at the other end.
+    pub peer: DeviceId,
+    /// How long ago it was noticed last.
+    pub ago: Duration,
+    /// What he did.
+    pub fault: Fault,
+}
+
+/// What a member did instead of passing packets on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing came back through him, while the other device was reached another way.
+    Silent,
+    /// Too much of what was sent through him did not arrive, or not as it was sent.
+    Lost {
+        /// Packets sent.
+        sent: u64,
+        /// Packets of those that were lost.
+        lost: u64,
+    },
 }
 
 /// One link that is up.
@@ -32,7 +67,7 @@ pub struct LinkStatus {
     /// Whether this side dialled.
     pub initiated: bool,
     /// Where the other side is seen now.
-    pub remote: SocketAddr,
+    pub remote: Remote,
     /// What kind of way that is.
     pub class: ChannelClass,
     /// The round trip, smoothed.
@@ -47,6 +82,44 @@ pub struct LinkStatus {
     pub cipher: &'static str,
     /// How many bytes of frames wait to be sent.
     pub queued: usize,
+    /// All paths that are open, the one in use among them.
+    pub paths: Vec<PathStatus>,
+}
+
+/// One way on which a link's packets can travel.
+#[derive(Debug, Clone)]
+pub struct PathStatus {
+    /// Where it leads.
+    pub remote: Remote,
+    /// What kind of way that is.
+    pub class: ChannelClass,
+    /// Whether it is the one in use.
+    pub used: bool,
+    /// The round trip, smoothed.
+    pub round_trip: Duration,
+    /// Packets sent on it.
+    pub sent: u64,
+    /// Packets of those that were lost.
+    pub lost: u64,
+    /// The largest packet it is known to carry, in bytes of UDP payload.
+    pub mtu: u16,
+}
+
+/// What this device forwarded for one pair of others.
+#[derive(Debug, Clone)]
+pub struct ForwardedStatus {
+    /// The two devices.
+    pub pair: (DeviceId, DeviceId),
+    /// How long ago it began.
+    pub since: Duration,
+    /// How long ago a packet came last.
+    pub last: Duration,
+    /// Packets passed on.
+    pub packets: u64,
+    /// Bytes passed on.
+    pub bytes: u64,
+    /// Packets dropped for want of budget or room.
+    pub dropped: u64,
 }
 
 /// One allowed device without a link.
@@ -56,6 +129,8 @@ pub struct UnreachableStatus {
     pub device: DeviceId,
     /// At how many addresses it may be found.
     pub addresses: usize,
+    /// The devices that would forward to it.
+    pub through: Vec<DeviceId>,
     /// How many dials have failed in a row.
     pub attempts: u32,
     /// Why the last one failed.
@@ -73,11 +148,14 @@ pub enum ChannelClass {
     Lan,
     /// Through the internet.
     Internet,
+    /// Through a member's device.
+    Member,
 }
 
 impl ChannelClass {
-    /// Tells by the other side's address.
-    pub fn of(address: &SocketAddr) -> Self {
+    /// Tells by where the other side is seen.
+    pub fn of(remote: &Remote) -> Self {
+        let Remote::Address(address) = remote else { return Self::Member };
         match address.ip().to_canonical() {
             ip if ip.is_loopback() => Self::Loopback,
             IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Self::Lan,

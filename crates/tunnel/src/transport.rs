@@ -25,8 +25,11 @@ pub(crate) fn config(side: Side, silence: Duration) -> QuicTransportConfig {
     mtu.interval(DAY);
     QuicTransportConfig::builder()
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
+        // What is said about forwarding.
+        .max_concurrent_uni_streams(VarInt::from_u32(1))
+        // Packets of other tunnels. What does not fit is dropped, the oldest first.
+        .datagram_receive_buffer_size(Some(DATAGRAMS))
+        .datagram_send_buffer_size(DATAGRAMS)
         .stream_receive_window(VarInt::from_u32(WINDOW))
         .receive_window(VarInt::from_u32(WINDOW))
         .send_window(2 * u64::from(WINDOW))
@@ -60,6 +63,8 @@ const PATH_SILENCE: Duration = Duration::from_secs(60);
 /// noq 1.4 keeps unread data packet by packet and closes the connection at some two thousand packets, calling them
 /// gaps. A mebibyte is half as many full packets.
 const WINDOW: u32 = 1 << 20;
+/// How many bytes of datagrams wait on one link, each way, before its task takes them: a hundred full packets.
+const DATAGRAMS: usize = 128 << 10;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Why a connection is closed, as told inside it. A reason text is never sent.

@@ -59,3 +59,5 @@ pub const HINTS: usize = 4;
 pub const HINT_ADDRESSES: usize = 8;
 /// How many bodies a device asks for at once.
 pub const WANTED: usize = 256;
+/// How many devices one device asks another to forward to, at a time.
+pub const FORWARDED: usize = 256;

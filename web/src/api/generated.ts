@@ -411,7 +411,7 @@ export type Passphrase = {
 
 /** The concrete route of a tunnel that is up. */
 export type Path = {
-  /** The channel: `loopback`, `lan` or `internet`. */
+  /** The channel: `loopback`, `lan`, `internet` or `member`. */
   channel: string;
   /** The negotiated cipher. */
   cipher: string;
@@ -421,14 +421,16 @@ export type Path = {
   key_exchange: string;
   /** Bytes received. */
   received: number;
-  /** The other end's address. */
-  remote: string;
+  /** The other end's address; none on the channel `member`. */
+  remote?: string | null;
   /** Round trip, in microseconds. */
   round_trip_us: number;
   /** Bytes sent. */
   sent: number;
   /** Since when the tunnel is up. */
   since_ms: number;
+  /** The member's device that forwards, on the channel `member`. */
+  via?: string | null;
 };
 
 /** How far one's own message has come, in words. */

@@ -83,8 +83,7 @@ export function layout(members: readonly Member[], tunnels: readonly Tunnel[], w
 
 /** The device through which a tunnel's packets go, if its path names one. */
 export function forwarder(tunnel: Tunnel): string | null {
-  const path = tunnel.path as { via?: unknown } | null | undefined;
-  return typeof path?.via === 'string' ? path.via : null;
+  return tunnel.path?.via ?? null;
 }
 
 function home(member: Member, x: number, y: number): Home {

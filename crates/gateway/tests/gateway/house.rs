@@ -25,7 +25,9 @@ impl House {
         let node = Node::start(Setup {
             home: home.path().to_owned(),
             bind: vec!["127.0.0.1:0".parse().unwrap()],
+            fixed: Vec::new(),
             lan: false,
+            willing: Default::default(),
             // The least that is accepted: what is tested here is not the passphrase's strength.
             vault: Options { kdf: Some(CHEAP), ..Options::default() },
         })

@@ -39,7 +39,9 @@ impl Site {
         let node = Node::start(Setup {
             home: home.path().to_owned(),
             bind: vec!["127.0.0.1:0".parse().unwrap()],
+            fixed: Vec::new(),
             lan: false,
+            willing: Default::default(),
             vault: Options {
                 kdf: Some(Kdf::Argon2id { memory_kib: 64, passes: 1, lanes: 1 }),
                 ..Options::default()

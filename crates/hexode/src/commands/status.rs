@@ -1,4 +1,4 @@
-use node::api::{Circle, Tunnel, TunnelState};
+use node::api::{Circle, Path, Tunnel, TunnelState};
 use serde::Serialize;
 
 use super::{
@@ -110,7 +110,7 @@ fn show_tunnels(tunnels: &[Tunnel]) -> String {
         match &tunnel.path {
             Some(path) => row.extend([
                 text::line(&path.channel),
-                path.remote.to_string(),
+                whereto(path, tunnels),
                 time::round_trip(path.round_trip_us),
                 text::line(&path.key_exchange),
             ]),
@@ -124,6 +124,16 @@ fn show_tunnels(tunnels: &[Tunnel]) -> String {
         }
     }
     table.text("  ") + &why
+}
+
+/// Says where a path leads: to an address, or through a member's device.
+pub(super) fn whereto(path: &Path, tunnels: &[Tunnel]) -> String {
+    let forwarder = path.via.and_then(|via| tunnels.iter().find(|tunnel| tunnel.device.id == via));
+    match (&path.remote, forwarder) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(tunnel)) => format!("through {}", full_name(&tunnel.device)),
+        (None, None) => "through a member".into(),
+    }
 }
 
 /// Says why a tunnel is not up.

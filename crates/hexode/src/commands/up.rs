@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::Path, pin::pin};
 
 use gateway::{Door, Ended, WebDoor};
-use node::{Node, Setup, api::ErrorKind};
+use node::{Node, Setup, Willing, api::ErrorKind};
 use serde::Serialize;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -28,9 +28,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<SocketAddr>,
 
+    /// Where others reach this device from outside, as ADDRESS:PORT, if its router is set up so; several times for more
+    #[arg(long, value_name = "ADDRESS")]
+    address: Vec<SocketAddr>,
+
     /// Do not look for members on the local network, nor be found there
     #[arg(long)]
     no_lan: bool,
+
+    /// Do not forward packets of two other members who cannot reach each other
+    #[arg(long)]
+    no_forward: bool,
 
     /// The loopback port on which the page is served [default: any free one, the same every time]
     #[arg(long, value_name = "PORT", conflicts_with = "no_web")]
@@ -68,7 +76,9 @@ impl Args {
         let setup = Setup {
             home: session.home.clone(),
             bind: self.bind,
+            fixed: self.address,
             lan: !self.no_lan,
+            willing: Willing { on: !self.no_forward, ..Willing::default() },
             vault: vault::Options::default(),
         };
         let node = Node::start(setup)?;

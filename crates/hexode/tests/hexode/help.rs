@@ -114,11 +114,18 @@ fn the_program_says_what_it_can_do() {
           --circle <NAME|ID>
               Which circle, by name or id; needed only when this device belongs to several
 
-          --no-lan
-              Do not look for members on the local network, nor be found there
+          --address <ADDRESS>
+              Where others reach this device from outside, as ADDRESS:PORT, if its router is set up so;
+              several times for more
 
       -v, --verbose...
               Log more to standard error; twice and thrice for still more
+
+          --no-lan
+              Do not look for members on the local network, nor be found there
+
+          --no-forward
+              Do not forward packets of two other members who cannot reach each other
 
           --web-port <PORT>
               The loopback port on which the page is served [default: any free one, the same every time]

@@ -162,9 +162,11 @@ impl CircleState {
             circle: self.id,
             key: self.key.clone(),
             bind: bind.iter().filter_map(|address| address.parse().ok()).collect(),
+            fixed: setup.fixed.clone(),
             // A port that was typed is meant; one that is only remembered may be taken by now.
             port_fallback: setup.bind.iter().all(|address| address.port() == 0),
             lan: setup.lan.then(tunnel::LanConfig::default),
+            willing: setup.willing,
             timing: tunnel::Timing::default(),
         };
         let mut effects = vec![Effect::Start(Box::new(config))];

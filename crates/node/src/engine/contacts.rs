@@ -51,7 +51,9 @@ impl CircleState {
         let now_ms = access.ctx.time.wall_ms;
         for link in &snapshot.links {
             // A tunnel may have moved to another path since it came up.
-            self.contacts.note(link.device, link.remote, now_ms);
+            if let Some(address) = link.remote.address() {
+                self.contacts.note(link.device, address, now_ms);
+            }
         }
         let devices = self.devices_view(access)?;
         let mut shown: Vec<_> = self
@@ -71,7 +73,7 @@ impl CircleState {
                     in_use: snapshot
                         .links
                         .iter()
-                        .any(|link| link.device == *device && link.remote == *address),
+                        .any(|link| link.device == *device && link.remote.address() == Some(*address)),
                 }
             })
             .collect();

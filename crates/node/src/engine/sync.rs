@@ -36,7 +36,9 @@ impl CircleState {
         match event {
             tunnel::Event::Bound { addresses } => self.handle_bound(ctx, addresses),
             tunnel::Event::Up { device, link, remote, .. } => {
-                self.contacts.note(device, remote, ctx.time.wall_ms);
+                if let Some(address) = remote.address() {
+                    self.contacts.note(device, address, ctx.time.wall_ms);
+                }
                 self.handle_up(ctx, device, link)
             }
             tunnel::Event::Down { device, link, reason } => {

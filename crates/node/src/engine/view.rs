@@ -276,7 +276,8 @@ fn path_view(link: &tunnel::LinkStatus, now_ms: u64) -> api::Path {
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     api::Path {
         channel: channel(link.class).to_owned(),
-        remote: link.remote,
+        remote: link.remote.address(),
+        via: link.remote.member(),
         round_trip_us: micros(link.round_trip),
         key_exchange: link.key_exchange.to_owned(),
         cipher: link.cipher.to_owned(),
@@ -292,6 +293,7 @@ fn channel(class: tunnel::ChannelClass) -> &'static str {
         tunnel::ChannelClass::Loopback => "loopback",
         tunnel::ChannelClass::Lan => "lan",
         tunnel::ChannelClass::Internet => "internet",
+        tunnel::ChannelClass::Member => "member",
     }
 }
 

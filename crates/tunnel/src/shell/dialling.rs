@@ -59,6 +59,7 @@ impl Shell {
             .map(|(device, _)| *device)
             .collect();
         for device in due {
+            let members = self.forwarders(&device);
             let Some(contact) = self.contacts.get_mut(&device) else {
                 continue;
             };
@@ -67,7 +68,8 @@ impl Shell {
             let (endpoint, timing, dialled) =
                 (self.endpoint.clone(), self.timing.clone(), self.outlets.dialled.clone());
             self.tasks.spawn(async move {
-                let news = match dial::connect(&endpoint, &device, &addresses, pass, &timing).await {
+                let news = match dial::connect(&endpoint, &device, &addresses, &members, pass, &timing).await
+                {
                     Ok((connection, key_exchange)) => {
                         Dialled::Connected { device, dial, connection, key_exchange }
                     }

@@ -6,10 +6,10 @@ use wire::DeviceId;
 
 use super::Shell;
 use crate::{
-    CloseReason, DownReason, LinkId,
+    CloseReason, DownReason, LinkId, Remote,
     greet::Greeting,
     hello::Role,
-    link::{self, Greeted, Link, News, Turn},
+    link::{self, Greeted, Link, News, Place, Turn},
     transport::code,
 };
 
@@ -74,9 +74,19 @@ impl Shell {
         };
         // Both ends listen where they dial from, so what reached us can be dialled.
         let contact = self.contacts.entry(device).or_default();
-        contact.know(&[link::remote(&new.connection)]);
+        let remote = link::remote(&new.connection);
+        if let Remote::Address(address) = remote {
+            contact.know(&[address]);
+        }
         contact.up();
-        let link = Link::start(new, first, &self.sink, &self.outlets.links);
+        self.clear_suspicion(device, remote);
+        let place = Place {
+            sink: &self.sink,
+            news: &self.outlets.links,
+            forwarding: &self.forwarding,
+            told: &self.outlets.told,
+        };
+        let link = Link::start(new, first, &place);
         self.links.insert(device, link);
     }
 
@@ -86,7 +96,11 @@ impl Shell {
     /// a restarted device, means that the other side has lost that link: the new one stays. Otherwise both dialled
     /// at once, and the one dialled by the smaller id stays.
     fn prefers(&self, new: &Greeted, old: &Link) -> bool {
-        if new.instance != old.instance || (!new.initiated && new.serial > old.serial) {
+        // A device that doubts its link has said a hello all the same, which the other side takes for better.
+        if new.instance != old.instance
+            || (!new.initiated && new.serial > old.serial)
+            || (new.initiated && old.doubted)
+        {
             return true;
         }
         let dialler = |initiated| {
@@ -106,13 +120,14 @@ impl Shell {
         };
         match news.turn {
             Turn::Doubted => {
-                link.doubted = true;
+                link.doubt(true);
+                self.doubt_forwarder(news.device);
                 // Another connection is made ready while this one may yet come back.
                 if let Some(contact) = self.contacts.get_mut(&news.device) {
                     contact.start_anew(Instant::now());
                 }
             }
-            Turn::Trusted => link.doubted = false,
+            Turn::Trusted => link.doubt(false),
             Turn::Ended(reason) => {
                 let code = if reason == DownReason::Garbage { code::GARBAGE } else { code::BYE };
                 self.down(news.device, code, reason);
@@ -129,6 +144,7 @@ impl Shell {
     /// Takes a link out; when the device is dialled again depends on how long the link lasted.
     fn take(&mut self, device: DeviceId) -> Option<Link> {
         let link = self.links.remove(&device)?;
+        self.member_gone(&device);
         if let Some(contact) = self.contacts.get_mut(&device) {
             let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
             contact.down(link.since.elapsed() >= LASTED, &self.timing, Instant::now(), random);

@@ -8,7 +8,7 @@ use std::{
 
 use crypto::SigningKey;
 use hexode_tunnel::{
-    BindError, Command, Config, DownReason, Event, LinkId, Received, Snapshot, Timing, Tunnel,
+    BindError, Command, Config, DownReason, Event, LinkId, Received, Snapshot, Timing, Tunnel, Willing,
 };
 use tokio::sync::oneshot;
 use wire::{CircleId, DeviceId};
@@ -21,6 +21,7 @@ pub(crate) struct Device {
     pub(crate) id: DeviceId,
     pub(crate) tunnel: Tunnel,
     pub(crate) address: SocketAddr,
+    pub(crate) addresses: Vec<SocketAddr>,
     events: mpsc::Receiver<Event>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -40,7 +41,9 @@ pub(crate) fn config(seed: u8) -> Config {
         key: key(seed),
         bind: vec!["127.0.0.1:0".parse().unwrap()],
         port_fallback: false,
+        fixed: Vec::new(),
         lan: None,
+        willing: Willing::default(),
         timing: Timing::default(),
     }
 }
@@ -75,11 +78,12 @@ impl Device {
             });
         });
         let tunnel = started.recv_timeout(LIMIT).unwrap()?;
-        let address = match events.recv_timeout(LIMIT).unwrap() {
-            Event::Bound { addresses } => addresses[0],
+        let addresses = match events.recv_timeout(LIMIT).unwrap() {
+            Event::Bound { addresses } => addresses,
             other => panic!("{other:?}"),
         };
-        Ok(Self { id, tunnel, address, events, stop: Some(stop), thread: Some(thread) })
+        let address = addresses[0];
+        Ok(Self { id, tunnel, address, addresses, events, stop: Some(stop), thread: Some(thread) })
     }
 
     pub(crate) fn send(&self, command: Command) {
@@ -91,7 +95,7 @@ impl Device {
     }
 
     pub(crate) fn know(&self, other: &Self) {
-        self.send(Command::Know { device: other.id, addresses: vec![other.address] });
+        self.send(Command::Know { device: other.id, addresses: other.addresses.clone() });
     }
 
     pub(crate) fn frame(&self, to: DeviceId, link: LinkId, frame: impl Into<Vec<u8>>) {

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use hexode_tunnel::{
-    self as tunnel, BindError, ChannelClass, CloseReason, Command, DownReason, Event, Timing,
+    self as tunnel, BindError, ChannelClass, CloseReason, Command, DownReason, Event, Remote, Timing,
 };
 
 use crate::harness::*;
@@ -42,7 +42,7 @@ fn status_tells_how_a_device_is_connected() {
     let snapshot = ann.snapshot();
     let status = &snapshot.links[0];
     assert_eq!((status.device, status.link, status.initiated), (ben.id, link, true));
-    assert_eq!((status.remote, status.class), (ben.address, ChannelClass::Loopback));
+    assert_eq!((status.remote, status.class), (Remote::Address(ben.address), ChannelClass::Loopback));
     assert_eq!(status.key_exchange, "X25519MLKEM768");
     assert!(status.sent > 1200 && status.received > 1200 && status.round_trip > Duration::ZERO, "{status:?}");
     assert!(snapshot.unreachable.is_empty() && !ben.snapshot().links[0].initiated);

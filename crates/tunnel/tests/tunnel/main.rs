@@ -6,8 +6,10 @@
     reason = "a test that does not hold should say where"
 )]
 
+mod forwarding;
 mod harness;
 mod links;
+mod mallory;
 mod newcomers;
 mod pressure;
 mod stranger;

@@ -80,12 +80,22 @@ pub(crate) async fn connecting(
     to: &Device,
     alpn: &[u8],
 ) -> Result<Connection, Box<dyn std::error::Error>> {
+    connecting_to(endpoint, caller, address_of(to.id, to.address), alpn).await
+}
+
+pub(crate) async fn connecting_to(
+    endpoint: &Endpoint,
+    caller: &SigningKey,
+    to: EndpointAddr,
+    alpn: &[u8],
+) -> Result<Connection, Box<dyn std::error::Error>> {
     // Every pass in a test's process has a stamp of its own.
     static STAMP: AtomicU64 = AtomicU64::new(1);
     let stamp = STAMP.fetch_add(1, Ordering::Relaxed);
-    let pass = pass(caller, crate::harness::config(1).circle, to.id, stamp);
+    let device = DeviceId::new(*to.id.as_bytes());
+    let pass = pass(caller, crate::harness::config(1).circle, device, stamp);
     let options = ConnectOptions::new().with_initial_dst_cid(noq_proto::ConnectionId::new(&pass));
-    Ok(endpoint.connect_with_opts(address_of(to.id, to.address), alpn, options).await?.await?)
+    Ok(endpoint.connect_with_opts(to, alpn, options).await?.await?)
 }
 
 pub(crate) fn exporter(connection: &Connection, circle: CircleId, role: u8) -> [u8; 32] {

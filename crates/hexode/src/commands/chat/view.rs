@@ -1,6 +1,6 @@
 //! Draws the state; changes nothing but what only drawing finds out.
 
-use node::api::{ConversationKind, TunnelState};
+use node::api::{ConversationKind, Tunnel, TunnelState};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Position, Rect},
@@ -16,7 +16,7 @@ use super::{
     wrap::{cut, wrap},
 };
 use crate::{
-    commands::{devices::verified, invite::role_name},
+    commands::{devices::verified, invite::role_name, status::whereto},
     session, text, time,
 };
 
@@ -276,7 +276,7 @@ fn members(app: &App) -> Text<'static> {
             };
             lines.push(Line::from(format!("   {}: {checked}", text::line(&device.name))));
             if let Some(tunnel) = app.tunnels.iter().find(|tunnel| tunnel.device.id == device.id) {
-                lines.push(Line::styled(format!("     {}", tunnel_line(tunnel)), dim()));
+                lines.push(Line::styled(format!("     {}", tunnel_line(tunnel, &app.tunnels)), dim()));
             }
             if device.verified.is_none() {
                 lines.push(Line::styled(
@@ -290,12 +290,12 @@ fn members(app: &App) -> Text<'static> {
     Text::from(lines)
 }
 
-fn tunnel_line(tunnel: &node::api::Tunnel) -> String {
+fn tunnel_line(tunnel: &Tunnel, tunnels: &[Tunnel]) -> String {
     match (&tunnel.path, tunnel.state) {
         (Some(path), _) => format!(
             "{} {}, {}, {}",
             text::line(&path.channel),
-            path.remote,
+            whereto(path, tunnels),
             time::round_trip(path.round_trip_us),
             text::line(&path.key_exchange)
         ),

@@ -1,0 +1,303 @@
+//! What runs beside a link's frames: packets of other tunnels, and what the two ends tell each other about them.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use iroh::{
+    TransportAddr,
+    endpoint::{Connection, PathStats, SendStream},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::AbortHandle,
+    time::sleep,
+};
+use wire::DeviceId;
+
+use super::{
+    Forwarding, Leg, Through,
+    message::{NOTICE, Notice, Packed, Unpacker},
+};
+use crate::{framing, framing::Frames, transport::code};
+
+/// What the device at the other end of a link told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) device: DeviceId,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    /// Where it sees this device come from.
+    Seen(SocketAddr),
+    /// To which of the wanted devices it forwards.
+    Have(BTreeSet<DeviceId>),
+    /// Of what went to it through `member`, this much was lost. It did not tell this itself.
+    Lost { member: DeviceId, sent: u64, lost: u64 },
+}
+
+/// Starts what runs beside a link's frames.
+pub(crate) fn start(
+    forwarding: &Arc<Forwarding>,
+    leg: &Arc<Leg>,
+    connection: &Connection,
+    told: &mpsc::Sender<Told>,
+) -> [AbortHandle; 3] {
+    let talk = talk(forwarding.clone(), leg.clone(), connection.clone(), told.clone());
+    [
+        tokio::spawn(receive(forwarding.clone(), leg.clone(), connection.clone())).abort_handle(),
+        tokio::spawn(transmit(leg.clone(), connection.clone())).abort_handle(),
+        tokio::spawn(talk).abort_handle(),
+    ]
+}
+
+/// Takes packets that come on a link until it ends.
+async fn receive(forwarding: Arc<Forwarding>, leg: Arc<Leg>, connection: Connection) {
+    let mut unpacker = Unpacker::default();
+    let mut datagrams = vec![Bytes::new(); BATCH];
+    // The link's reader tells the shell when the connection is gone.
+    while let Ok(count) = connection.read_many_datagrams(&mut datagrams).await {
+        let now = Instant::now();
+        for datagram in datagrams.iter_mut().take(count) {
+            match unpacker.take(std::mem::take(datagram)) {
+                Ok(Some(passage)) => forwarding.handle(leg.device, passage, now),
+                Ok(None) => {}
+                Err(_) => {
+                    garbage(&connection);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Sends what waits for a link, as fast as the link takes it.
+async fn transmit(leg: Arc<Leg>, connection: Connection) {
+    let mut number = 0_u8;
+    loop {
+        let Some(passage) = leg.pop() else {
+            leg.filled.notified().await;
+            continue;
+        };
+        let Some(most) = connection.max_datagram_size() else { return };
+        number = number.wrapping_add(1);
+        let sent = match passage.pack(most, number) {
+            Packed::One(datagram) => connection.send_datagram_wait(datagram).await,
+            Packed::Two(first, second) => match connection.send_datagram_wait(first).await {
+                Ok(()) => connection.send_datagram_wait(second).await,
+                failed => failed,
+            },
+            Packed::Never => Ok(()),
+        };
+        // One that grew too large meanwhile is lost like any other packet.
+        if sent.is_err() && connection.close_reason().is_some() {
+            return;
+        }
+    }
+}
+
+/// Says and hears what is said about forwarding, on a stream each way.
+async fn talk(forwarding: Arc<Forwarding>, leg: Arc<Leg>, connection: Connection, told: mpsc::Sender<Told>) {
+    let wants = watch::Sender::new(BTreeSet::new());
+    let seen = watch::Sender::new(None);
+    tokio::join!(
+        look(&forwarding, &leg, &connection, &seen, &told),
+        say(&forwarding, &leg, &connection, wants.subscribe(), seen.subscribe()),
+        hear(&leg, &connection, &wants, &told),
+    );
+}
+
+/// Keeps an eye on which path a link uses, and on what is lost on it if it leads through a member.
+async fn look(
+    forwarding: &Forwarding,
+    leg: &Leg,
+    connection: &Connection,
+    seen: &watch::Sender<Option<SocketAddr>>,
+    told: &mpsc::Sender<Told>,
+) {
+    let mut changes = pin!(connection.paths_stream());
+    let mut through: Option<(DeviceId, Losses)> = None;
+    loop {
+        tokio::select! {
+            paths = changes.next() => {
+                let Some(paths) = paths else { return };
+                let selected = paths.iter().find(iroh::endpoint::Path::is_selected);
+                // Between two selections nothing is known to have changed.
+                let Some(selected) = selected else { continue };
+                let address = match selected.remote_addr() {
+                    TransportAddr::Ip(address) => Some(*address),
+                    _ => None,
+                };
+                through = match selected.remote_addr() {
+                    TransportAddr::Custom(address) => Through::read(address)
+                        .map(|through| (through.member, Losses::new(&selected.stats()))),
+                    _ => None,
+                };
+                forwarding.set_direct(leg, address.is_some());
+                seen.send_if_modified(|before| {
+                    address.is_some() && std::mem::replace(before, address) != address
+                });
+            }
+            () = sleep(SAMPLE), if through.is_some() => {
+                let paths = connection.paths();
+                let selected = paths.iter().find(iroh::endpoint::Path::is_selected);
+                let (Some((member, losses)), Some(selected)) = (&mut through, selected) else { continue };
+                if let Some((sent, lost)) = losses.count(&selected.stats()) {
+                    let what = What::Lost { member: *member, sent, lost };
+                    if told.send(Told { device: leg.device, what }).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What was sent and lost on a path since it was last judged.
+struct Losses {
+    sent: u64,
+    lost: u64,
+}
+
+impl Losses {
+    fn new(stats: &PathStats) -> Self {
+        Self { sent: stats.sent_packets, lost: stats.lost_packets }
+    }
+
+    /// Returns how much was sent and lost, once that is enough to judge by and too much was lost.
+    fn count(&mut self, stats: &PathStats) -> Option<(u64, u64)> {
+        let sent = stats.sent_packets.saturating_sub(self.sent);
+        let lost = stats.lost_packets.saturating_sub(self.lost);
+        if sent < JUDGED {
+            return None;
+        }
+        *self = Self::new(stats);
+        (lost * 100 >= sent * TOO_MUCH).then_some((sent, lost))
+    }
+}
+
+/// Says what changed.
+async fn say(
+    forwarding: &Forwarding,
+    leg: &Leg,
+    connection: &Connection,
+    mut wants: watch::Receiver<BTreeSet<DeviceId>>,
+    mut seen: watch::Receiver<Option<SocketAddr>>,
+) {
+    let mut changes = forwarding.changes.subscribe();
+    let mut stream: Option<SendStream> = None;
+    let (mut said_seen, mut said_wanted, mut said_have) = (None, BTreeSet::new(), BTreeSet::new());
+    loop {
+        let mut notices = Vec::new();
+        if let Some(address) = *seen.borrow_and_update()
+            && said_seen != Some(address)
+        {
+            said_seen = Some(address);
+            notices.push(Notice::Seen(address));
+        }
+        changes.mark_unchanged();
+        let want = forwarding.wanted(&leg.device);
+        // Wanting less need not be said: what is offered in vain costs nothing.
+        if !want.is_subset(&said_wanted) {
+            notices.push(Notice::Want(want.iter().copied().collect()));
+            said_wanted = want;
+        }
+        let have = forwarding.offer(&leg.device, &wants.borrow_and_update());
+        if have != said_have {
+            notices.push(Notice::Have(have.iter().copied().collect()));
+            said_have = have;
+        }
+        if !notices.is_empty() && write(connection, &mut stream, &notices).await.is_none() {
+            return;
+        }
+        let changed = tokio::select! {
+            changed = changes.changed() => changed,
+            changed = wants.changed() => changed,
+            changed = seen.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+        // What changes together is said together.
+        sleep(GATHER).await;
+    }
+}
+
+async fn write(connection: &Connection, stream: &mut Option<SendStream>, notices: &[Notice]) -> Option<()> {
+    if stream.is_none() {
+        *stream = Some(connection.open_uni().await.ok()?);
+    }
+    let mut chunks = framing::pack(notices.iter().map(Notice::encode));
+    stream.as_mut()?.write_all_chunks(&mut chunks).await.ok()
+}
+
+/// Hears what the other end says, no faster than it has reason to say anything.
+async fn hear(
+    leg: &Leg,
+    connection: &Connection,
+    wants: &watch::Sender<BTreeSet<DeviceId>>,
+    told: &mpsc::Sender<Told>,
+) {
+    let Ok(stream) = connection.accept_uni().await else { return };
+    let mut frames = Frames::new(stream);
+    for count in 0_u32.. {
+        let Some(notice) = next(&mut frames).await else { break };
+        let device = leg.device;
+        let what = match notice {
+            Notice::Want(devices) => {
+                let devices: BTreeSet<_> = devices.into_iter().collect();
+                wants.send_if_modified(|before| {
+                    let new = *before != devices;
+                    *before = devices;
+                    new
+                });
+                None
+            }
+            Notice::Have(devices) => Some(What::Have(devices.into_iter().collect())),
+            Notice::Seen(address) => Some(What::Seen(address)),
+        };
+        if let Some(what) = what
+            && told.send(Told { device, what }).await.is_err()
+        {
+            return;
+        }
+        if count > AT_ONCE {
+            sleep(GATHER).await;
+        }
+    }
+    garbage(connection);
+}
+
+/// Closes a connection on which nonsense came, unless its end is why nothing came.
+fn garbage(connection: &Connection) {
+    if connection.close_reason().is_none() {
+        connection.close(code::GARBAGE, b"");
+    }
+}
+
+/// Reads the next notice; `None` if what came is none.
+async fn next(frames: &mut Frames) -> Option<Notice> {
+    let length = frames.length(NOTICE).await.ok()??;
+    Notice::decode(&frames.body(length).await.ok()?).ok()
+}
+
+/// How often it is looked at what was lost through a member.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// How many packets it takes to judge.
+const JUDGED: u64 = 40;
+/// How many of a hundred are too many to lose.
+const TOO_MUCH: u64 = 20;
+/// How many datagrams are taken at once.
+const BATCH: usize = 32;
+/// For how long changes are gathered before they are told.
+const GATHER: Duration = Duration::from_millis(20);
+/// How many notices are heard without a pause.
+const AT_ONCE: u32 = 16;
