@@ -1,18 +1,19 @@
 use std::{
+    net::SocketAddr,
     sync::Arc,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use hexode_netlab::{Device, Flow, Lab, Space, allow_each_other};
+use hexode_netlab::{Device, Flow, Lab, Line, Space, Tap, allow_each_other};
 
 use crate::Verdict;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How often each kind of change is made.
-    #[arg(long, default_value_t = 17)]
+    #[arg(long, default_value_t = 15)]
     each: u32,
     /// Makes one kind of change only.
     #[arg(long)]
@@ -99,6 +100,13 @@ const KINDS: &[Kind] = &[
         mend: |world, _| world.router.nft("flush ruleset"),
     },
     Kind {
+        name: "long way falls silent",
+        second_path: true,
+        world: || World::new(Shape::LongWays),
+        make: |world, round| world.silence(way(round)),
+        mend: |world, _| world.router.nft("flush ruleset"),
+    },
+    Kind {
         name: "translator forgets, both talk",
         second_path: false,
         world: || World::new(Shape::BehindNat { both: true }),
@@ -122,6 +130,8 @@ fn way(round: u32) -> &'static str {
 enum Shape {
     Wlan,
     WlanAndCable,
+    /// Two ways with a round trip of 40 ms each.
+    LongWays,
     BehindNat {
         /// Whether the one inside talks, too.
         both: bool,
@@ -145,7 +155,7 @@ impl World {
         let (ann, router, ben) = (lab.space("ann")?, lab.router("net")?, lab.space("ben")?);
         ann.cable("wlan", "10.1.0.2/24", &router, "wlan", "10.1.0.1/24")?;
         ben.cable("eth", "10.8.0.2/24", &router, "ben", "10.8.0.1/24")?;
-        if shape == Shape::WlanAndCable {
+        if matches!(shape, Shape::WlanAndCable | Shape::LongWays) {
             // A second way on its own wires.
             ann.cable("cable", "10.2.0.2/24", &router, "cable", "10.2.0.1/24")?;
             ben.cable("eth2", "10.9.0.2/24", &router, "ben2", "10.9.0.1/24")?;
@@ -161,7 +171,7 @@ impl World {
     }
 
     fn routes(&self) -> Result<()> {
-        if self.shape == Shape::WlanAndCable {
+        if matches!(self.shape, Shape::WlanAndCable | Shape::LongWays) {
             self.ann.ip("route replace 10.8.0.0/24 via 10.1.0.1 dev wlan")?;
             self.ann.ip("route replace 10.9.0.0/24 via 10.2.0.1 dev cable")?;
             self.ben.ip("route replace 10.1.0.0/24 via 10.8.0.1 dev eth")?;
@@ -178,7 +188,7 @@ impl World {
         let (ann, ben) = &self.talk;
         ann.addresses()?;
         allow_each_other(&[ann, ben]);
-        ann.know(ben.id, ben.addresses()?);
+        ann.know(ben.id, self.bens()?);
         ensure!(
             ann.until_up(ben.id, LIMIT).is_some() && ben.until_up(ann.id, LIMIT).is_some(),
             "no link came up"
@@ -188,6 +198,24 @@ impl World {
         }
         self.flows.push(ben.talk(ann.id));
         self.settle().context("the talk did not start")
+    }
+
+    /// Where Ann finds Ben.
+    fn bens(&self) -> Result<Vec<SocketAddr>> {
+        let listens = self.talk.1.addresses()?;
+        if self.shape != Shape::LongWays {
+            return Ok(listens);
+        }
+        // What stands in for a long way also stands in for Ben.
+        let mut taps = Vec::new();
+        for (way, device) in [("10.1.0.1", "10.8.0."), ("10.2.0.1", "10.9.0.")] {
+            let address = listens.iter().find(|address| address.to_string().starts_with(device));
+            let line = Line { delay: Duration::from_millis(20), ..Line::default() };
+            let at = SocketAddr::new(way.parse()?, 4000);
+            let device = *address.context("Ben does not listen on both ways")?;
+            taps.push(Tap::on(&self.router, at, device, line, line)?.address);
+        }
+        Ok(taps)
     }
 
     /// Waits until both ends have been hearing each other for a while.
@@ -258,7 +286,9 @@ impl World {
     fn silence(&self, interface: &str) -> Result<()> {
         self.router.nft(&format!(
             "table ip silent {{\n chain forwarded {{\n type filter hook forward priority 0\n \
-             iifname \"{interface}\" drop\n oifname \"{interface}\" drop\n }}\n}}\n"
+             iifname \"{interface}\" drop\n oifname \"{interface}\" drop\n }}\n \
+             chain arriving {{\n type filter hook input priority 0\n iifname \"{interface}\" drop\n }}\n \
+             chain leaving {{\n type filter hook output priority 0\n oifname \"{interface}\" drop\n }}\n}}\n"
         ))
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Pulse {
     /// When something was last said or came, if nothing has been heard since that makes sure.
     unsure: Option<Instant>,
     doubted: bool,
+    /// How much longer than one and a half round trips an answer may take before another way is looked for.
+    patience: Duration,
     /// When it was looked at last.
     looked_at: Instant,
 }
@@ -49,6 +51,7 @@ impl Pulse {
             pinged_at: now,
             unsure: None,
             doubted: false,
+            patience: DOUBT,
             looked_at: now,
         }
     }
@@ -83,6 +86,8 @@ impl Pulse {
             self.heard_at = now;
             self.asked_at = None;
             if std::mem::take(&mut self.doubted) {
+                // This way is only late now and then.
+                self.patience = (2 * self.patience).min(PATIENT);
                 return Beat::Trust;
             }
         }
@@ -98,7 +103,7 @@ impl Pulse {
         if silent >= 3 * round_trip + DEAD {
             return Beat::Dead;
         }
-        if !self.doubted && silent >= 3 * round_trip + DOUBT {
+        if !self.doubted && silent >= round_trip.mul_f64(1.5) + self.patience {
             self.doubted = true;
             self.pinged_at = now;
             return Beat::Doubt(LOOK);
@@ -127,6 +132,8 @@ impl Pulse {
         self.unsure = None;
         self.asked_at = Some(now);
         self.pinged_at = now;
+        // A calm moment: the next trouble may be a real one.
+        self.patience = (self.patience / 2).max(DOUBT);
         Beat::Ask(LOOK)
     }
 }
@@ -137,9 +144,10 @@ const LOOK: Duration = Duration::from_millis(20);
 const LATE: Duration = Duration::from_secs(1);
 /// The shortest pause between two questions.
 const PING: Duration = Duration::from_millis(80);
-/// How much longer than three round trips an answer may take before another way is looked for. The other end may
-/// wait 25 ms before it acknowledges.
-const DOUBT: Duration = Duration::from_millis(100);
+/// The least patience. The other end may wait 25 ms before it acknowledges.
+const DOUBT: Duration = Duration::from_millis(75);
+/// The most patience.
+const PATIENT: Duration = Duration::from_millis(600);
 /// How much longer than three round trips an answer may take at all.
 const DEAD: Duration = Duration::from_millis(2500);
 /// How long nothing may be said or come before one makes sure.
@@ -175,8 +183,8 @@ mod tests {
         assert_eq!(pulse.poll_beat(7, RTT, start), Beat::Rest);
         pulse.handle_said(start);
         let (beat, after, asked) = run(&mut pulse, start, Duration::from_secs(1));
-        assert!(matches!(beat, Beat::Doubt(_)) && asked >= 1, "{beat:?} {asked}");
-        assert!(after >= 3 * RTT + DOUBT && after < 3 * RTT + DOUBT + 2 * LOOK, "{after:?}");
+        assert!(matches!(beat, Beat::Doubt(_)) && asked <= 1, "{beat:?} {asked}");
+        assert!(after >= RTT * 3 / 2 + DOUBT && after < RTT * 3 / 2 + DOUBT + 2 * LOOK, "{after:?}");
         let (beat, after, asked) = run(&mut pulse, start + after, Duration::from_secs(4));
         assert_eq!(beat, Beat::Dead);
         assert!(after < DEAD && asked > 10, "{after:?} {asked}");
@@ -190,6 +198,25 @@ mod tests {
         let (_, after, _) = run(&mut pulse, start, Duration::from_secs(1));
         assert_eq!(pulse.poll_beat(8, RTT, start + after + LOOK), Beat::Trust);
         assert!(matches!(pulse.poll_beat(8, RTT, start + after + 2 * LOOK), Beat::Wait(_) | Beat::Ask(_)));
+    }
+
+    #[test]
+    fn a_way_that_is_late_now_and_then_is_doubted_later() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(7, start);
+        let (mut now, mut heard, mut doubts) = (start, 7, Vec::new());
+        for _ in 0..6 {
+            pulse.handle_said(now);
+            let asked = now;
+            while !matches!(pulse.poll_beat(heard, RTT, now), Beat::Doubt(_)) {
+                now += LOOK;
+            }
+            doubts.push(now - asked);
+            heard += 1;
+            assert_eq!(pulse.poll_beat(heard, RTT, now), Beat::Trust);
+        }
+        assert!(doubts.is_sorted() && doubts[5] > 3 * doubts[0], "{doubts:?}");
+        assert!(doubts[5] <= RTT * 3 / 2 + PATIENT + LOOK, "{doubts:?}");
     }
 
     #[test]
@@ -239,7 +266,7 @@ mod tests {
         pulse.handle_said(start);
         let slow = Duration::from_millis(600);
         let mut now = start;
-        while now - start < 3 * slow {
+        while now - start < slow * 3 / 2 {
             assert!(matches!(pulse.poll_beat(7, slow, now), Beat::Wait(_) | Beat::Ask(_)));
             now += LOOK;
         }
