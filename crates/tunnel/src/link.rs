@@ -45,7 +45,9 @@ pub(crate) struct Link {
     queued: Arc<AtomicUsize>,
     activity: Arc<Activity>,
     /// Whether the other side answers no more, so that another way is looked for.
-    pub(crate) doubted: bool,
+    doubted: bool,
+    /// How many packets had come by then.
+    heard: u64,
     /// Held while an event of this link is delivered, so that none follows its `Down`.
     open: Arc<Mutex<bool>>,
     tasks: Vec<AbortHandle>,
@@ -175,6 +177,7 @@ impl Link {
             queued,
             activity,
             doubted: false,
+            heard: 0,
             open,
             tasks,
             leg,
@@ -243,7 +246,13 @@ impl Link {
     /// Takes note of whether the other side answers.
     pub(crate) fn doubt(&mut self, doubted: bool) {
         self.doubted = doubted;
+        self.heard = heard(&self.connection);
         self.forwarding.doubt(&self.leg, doubted);
+    }
+
+    /// Whether the other side has not answered, up to this moment.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted && heard(&self.connection) == self.heard
     }
 
     /// Where the other side is seen now.
@@ -358,8 +367,7 @@ async fn write(
 
 /// Looks after a link as long as it is up.
 async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)) {
-    let heard = || connection.stats().udp_rx.datagrams;
-    let mut pulse = Pulse::new(heard(), Instant::now());
+    let mut pulse = Pulse::new(heard(connection), Instant::now());
     let mut pause = None;
     loop {
         match pause {
@@ -377,7 +385,7 @@ async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)
         let beat = if activity.changed.swap(false, Ordering::Relaxed) {
             pulse.handle_change(now)
         } else {
-            pulse.poll_beat(heard(), round_trip(connection), now)
+            pulse.poll_beat(heard(connection), round_trip(connection), now)
         };
         pause = match beat {
             Beat::Rest => None,
@@ -398,6 +406,11 @@ async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)
             Beat::Dead => return tell(Turn::Ended(DownReason::Lost)),
         };
     }
+}
+
+/// How many packets have come.
+fn heard(connection: &Connection) -> u64 {
+    connection.stats().udp_rx.datagrams
 }
 
 /// Asks on all paths.

@@ -9,6 +9,7 @@ use super::Shell;
 use crate::{
     DownReason, Event, dial,
     greet::{GreetError, Greeting},
+    link::Link,
     transport::code,
 };
 
@@ -47,7 +48,7 @@ impl Shell {
 
     /// Whether a device should be dialled as soon as it is due.
     pub(super) fn wants(&self, device: &DeviceId) -> bool {
-        self.allowed.borrow().contains(device) && self.links.get(device).is_none_or(|link| link.doubted)
+        self.allowed.borrow().contains(device) && self.links.get(device).is_none_or(Link::is_doubted)
     }
 
     pub(super) fn dial_due(&mut self) {
@@ -129,7 +130,7 @@ impl Shell {
 
     fn handle_failed(&mut self, device: DeviceId, dial: u64, error: &GreetError) {
         let Some(contact) = self.contacts.get_mut(&device).filter(|c| c.is_dialling(dial)) else { return };
-        if self.links.get(&device).is_some_and(|link| !link.doubted) {
+        if self.links.get(&device).is_some_and(|link| !link.is_doubted()) {
             contact.ended();
             return;
         }

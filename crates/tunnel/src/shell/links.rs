@@ -99,7 +99,7 @@ impl Shell {
         // A device that doubts its link has said a hello all the same, which the other side takes for better.
         if new.instance != old.instance
             || (!new.initiated && new.serial > old.serial)
-            || (new.initiated && old.doubted)
+            || (new.initiated && old.is_doubted())
         {
             return true;
         }
