@@ -36,7 +36,7 @@ export interface Layout {
 }
 
 /** How far one's own other devices stand from this one, and others' devices from the middle of their home. */
-const OWN = 118;
+const OWN = 150;
 const SIDE = 52;
 
 /** Lays the circle out: this device in the middle, one's own others close by, the other members around. */
@@ -52,7 +52,7 @@ export function layout(members: readonly Member[], tunnels: readonly Tunnel[], w
     const spots = own.map((device, index): Spot => {
       if (index === 0) return { device, ...middle };
       const angle = Math.PI / 2 + (index - 1 - (near - 1) / 2) * 0.9;
-      return { device, x: middle.x + OWN * 1.2 * Math.cos(angle), y: middle.y + OWN * Math.sin(angle) };
+      return { device, x: middle.x + OWN * Math.cos(angle), y: middle.y + OWN * Math.sin(angle) };
     });
     homes.push({ member: me, ...middle, radius: near > 0 ? OWN : 0, spots });
   }
@@ -76,7 +76,8 @@ export function layout(members: readonly Member[], tunnels: readonly Tunnel[], w
     if (!from || !to) continue;
     const via = spots.get(forwarder(tunnel) ?? '') ?? null;
     const start = via ?? from;
-    lines.push({ tunnel, from, to, via, x: start.x + (to.x - start.x) * 0.5, y: start.y + (to.y - start.y) * 0.5 });
+    // Nearer to the far end: around the middle all lines meet.
+    lines.push({ tunnel, from, to, via, x: start.x + (to.x - start.x) * 0.6, y: start.y + (to.y - start.y) * 0.6 });
   }
   return { width, height, homes, lines };
 }
