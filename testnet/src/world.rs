@@ -258,6 +258,18 @@ impl World {
         turn.commit().expect("stored");
     }
 
+    /// Counts the pages of the vault of a device that is off in which a text stands: behind the encryption, free pages
+    /// included. What is in no page is in no file.
+    pub fn pages_with(&self, person: Person, text: &str) -> usize {
+        assert!(!self.is_on(person), "the vault is in use");
+        let options = Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) };
+        let home = self.home(person).join("vault");
+        let vault = Vault::open(&home, &Passphrase::new(PASSPHRASE), options).expect("a vault");
+        let found = vault.danger_pages_with(text.as_bytes()).expect("readable");
+        vault.close().expect("closed");
+        found
+    }
+
     /// Tells whether a device is on.
     pub fn is_on(&self, person: Person) -> bool {
         self.device(person).engine.is_some()

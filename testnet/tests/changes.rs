@@ -358,3 +358,55 @@ fn each_message_says_how_far_it_has_come() {
     assert_eq!(world.screen(cara, "Ann"), "Ann: from the future (forwarded)\n");
     assert_eq!(world.messages(cara, "Ann")[0].absent, None::<Absence>);
 }
+
+#[test]
+fn deleted_and_expired_words_are_in_no_page_of_any_vault() {
+    let mut world = World::new(10);
+    let people = world.circle(["Ann", "Ben", "Cara"]);
+    let [ann, ben, cara] = people;
+    let long = format!("kanarienvogel {}", "und noch mehr davon ".repeat(500));
+    for number in 0..50 {
+        world.send(ben, "everyone", &format!("something else {number}"));
+    }
+    world.send(ann, "everyone", &long);
+    world.settle();
+    expire(&mut world, ann, "everyone", 3600);
+    world.settle();
+    world.send(ben, "everyone", "zeisig, for an hour");
+    world.settle();
+    let (long, zeisig) =
+        (world.find(ann, "everyone", &long), world.find(ben, "everyone", "zeisig, for an hour"));
+    edit(&mut world, ann, long, "stieglitz and kanarienvogel").unwrap();
+    react(&mut world, cara, long, "distelfink");
+    edit(&mut world, ben, zeisig, "zeisig and gimpel").unwrap();
+    world.settle();
+    let birds = ["kanarienvogel", "noch mehr davon", "stieglitz", "distelfink", "zeisig", "gimpel"];
+    for person in people {
+        // All of them have been looked for, so they are in the index too.
+        assert_eq!(search(&mut world, person, "gimpel").len(), 1);
+        world.kill(person);
+        for bird in birds {
+            assert!(world.pages_with(person, bird) > 0, "the test sees what is there: {bird}");
+        }
+    }
+    // Cara is off when the first is taken back and when the time of the second is over.
+    world.restart(ann);
+    world.restart(ben);
+    world.settle();
+    delete(&mut world, ann, long).unwrap();
+    world.settle();
+    world.pass(Duration::from_secs(4000));
+    world.restart(cara);
+    world.settle();
+    for person in people {
+        assert_eq!(
+            world.messages(person, "everyone").iter().filter(|message| message.text.is_none()).count(),
+            2
+        );
+        world.kill(person);
+        for bird in birds {
+            assert_eq!(world.pages_with(person, bird), 0, "{bird} at {}", world.name(person));
+        }
+        assert!(world.pages_with(person, "something else 7") > 0);
+    }
+}

@@ -10,12 +10,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env,
+    future::Future,
     time::Duration,
 };
 
-use hexode_testnet::{Person, Weather, World};
+use hexode_testnet::{Person, Weather, World, line};
+use node::{
+    Node,
+    api::{self, Absence, ApiError},
+};
 use proptest::prelude::*;
-use wire::MessageId;
+use wire::{CircleId, MessageId};
 
 const NAMES: [&str; 4] = ["Ann", "Ben", "Cara", "Dave"];
 
@@ -32,6 +38,10 @@ enum Step {
     Pass(u16),
     MoveClock { who: usize, hours: i16 },
     Remove(usize),
+    Edit { who: usize, nth: u8 },
+    Delete { who: usize, nth: u8 },
+    React { who: usize, nth: u8, sign: u8 },
+    Pin { who: usize, nth: u8 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -46,8 +56,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (who.clone(), who.clone(), 0..2000u16, 0..50u8)
             .prop_map(|(a, b, latency, loss)| Step::Weather { a, b, latency, loss }),
         6 => (0..1500u16).prop_map(Step::Pass),
-        1 => (who, -9000..9000i16).prop_map(|(who, hours)| Step::MoveClock { who, hours }),
+        1 => (who.clone(), -9000..9000i16).prop_map(|(who, hours)| Step::MoveClock { who, hours }),
         1 => (1..NAMES.len()).prop_map(Step::Remove),
+        3 => (who.clone(), any::<u8>()).prop_map(|(who, nth)| Step::Edit { who, nth }),
+        2 => (who.clone(), any::<u8>()).prop_map(|(who, nth)| Step::Delete { who, nth }),
+        3 => (who.clone(), any::<u8>(), 0..4u8).prop_map(|(who, nth, sign)| Step::React { who, nth, sign }),
+        1 => (who.clone(), any::<u8>()).prop_map(|(who, nth)| Step::Pin { who, nth }),
     ]
 }
 
@@ -55,7 +69,9 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     removed: BTreeSet<usize>,
-    confirmed: BTreeMap<usize, Vec<String>>,
+    confirmed: BTreeMap<usize, Vec<MessageId>>,
+    /// What each message was last confirmed to say; nothing once it was taken back.
+    texts: BTreeMap<MessageId, Option<String>>,
     count: u64,
 }
 
@@ -66,8 +82,11 @@ impl Model {
                 for _ in 0..burst {
                     self.count += 1;
                     let text = format!("{} {}", NAMES[from], self.count);
-                    if world.is_on(people[from]) && world.try_send(people[from], "everyone", &text).is_ok() {
-                        self.confirmed.entry(from).or_default().push(text);
+                    if world.is_on(people[from])
+                        && let Ok(message) = world.try_send(people[from], "everyone", &text)
+                    {
+                        self.confirmed.entry(from).or_default().push(message.id);
+                        self.texts.insert(message.id, Some(text));
                     }
                 }
             }
@@ -87,6 +106,44 @@ impl Model {
             Step::Cut(..) | Step::Mend(..) | Step::Weather { .. } => {}
             Step::Pass(millis) => world.pass(Duration::from_millis(millis.into())),
             Step::MoveClock { who, hours } => world.skew(people[who], i64::from(hours) * 3_600_000),
+            Step::Edit { who, nth } => {
+                if let Some(id) = pick(self.confirmed.get(&who), nth).filter(|_| world.is_on(people[who])) {
+                    self.count += 1;
+                    let text = format!("{} edits {}", NAMES[who], self.count);
+                    let edit = api::Text { text: text.clone() };
+                    if ask(
+                        world,
+                        people[who],
+                        |node, circle| async move { node.edit(circle, id, edit).await },
+                    ) {
+                        self.texts.insert(id, Some(text));
+                    }
+                }
+            }
+            Step::Delete { who, nth } => {
+                if let Some(id) = pick(self.confirmed.get(&who), nth).filter(|_| world.is_on(people[who]))
+                    && ask(world, people[who], |node, circle| async move { node.delete(circle, id).await })
+                {
+                    self.texts.insert(id, None);
+                }
+            }
+            Step::React { who, nth, sign } if world.is_on(people[who]) => {
+                let react = api::React { sign: ["", "+", "-", "!"][usize::from(sign)].into() };
+                if let Some(id) = seen(world, people[who], nth) {
+                    ask(
+                        world,
+                        people[who],
+                        |node, circle| async move { node.react(circle, id, react).await },
+                    );
+                }
+            }
+            Step::Pin { who, nth } if world.is_on(people[who]) => {
+                if let Some(id) = seen(world, people[who], nth) {
+                    let pinned = nth % 2 == 0;
+                    ask(world, people[who], |node, circle| async move { node.pin(circle, id, pinned).await });
+                }
+            }
+            Step::React { .. } | Step::Pin { .. } => {}
             Step::Remove(who) => {
                 // Never more than one, so that the rest can still tell each other everything.
                 if self.removed.is_empty() && world.is_on(people[0]) {
@@ -130,25 +187,64 @@ impl Model {
         let ids = |at: usize| screens[at].iter().map(|message| message.id).collect::<Vec<_>>();
         let digests: BTreeSet<_> = live.iter().map(|who| world.view(people[*who]).roster_digest).collect();
         assert_eq!(digests.len(), 1, "all see the same roster");
+        let shown = |at: usize| screens[at].iter().map(line).collect::<Vec<_>>();
         for at in 1..live.len() {
+            assert_eq!(shown(0), shown(at), "{} and {} see the same", NAMES[live[0]], NAMES[live[at]]);
             assert_eq!(ids(0), ids(at), "{} and {} read the same", NAMES[live[0]], NAMES[live[at]]);
         }
-        for who in &live {
-            let by_him: Vec<_> = screens[0]
-                .iter()
-                .filter(|message| message.member_name == NAMES[*who])
-                .filter_map(|message| message.text.clone())
-                .collect();
-            let confirmed = self.confirmed.get(who).cloned().unwrap_or_default();
-            assert_eq!(by_him, confirmed, "what {} was told is stored", NAMES[*who]);
+        let histories: BTreeSet<_> = live.iter().map(|who| history(world, people[*who])).collect();
+        assert_eq!(histories.len(), 1, "all hold the same history");
+        for message in &screens[0] {
+            assert_ne!(message.absent, Some(Absence::Lacking), "every body came, or is gone");
         }
-        for who in &self.removed {
-            let confirmed = self.confirmed.get(who).cloned().unwrap_or_default();
-            let by_him = screens[0].iter().filter(|message| message.member_name == NAMES[*who]);
-            let by_him: Vec<_> = by_him.filter_map(|message| message.text.clone()).collect();
-            assert_eq!(by_him, confirmed[..by_him.len()], "of a removed member a prefix is kept");
+        for (who, name) in NAMES.iter().enumerate() {
+            let by_him: Vec<_> = screens[0].iter().filter(|message| message.member_name == *name).collect();
+            let confirmed = self.confirmed.get(&who).cloned().unwrap_or_default();
+            let ids: Vec<_> = by_him.iter().map(|message| message.id).collect();
+            if self.removed.contains(&who) {
+                assert_eq!(ids, confirmed[..ids.len()], "of a removed member a prefix is kept");
+                continue;
+            }
+            assert_eq!(ids, confirmed, "what {name} was told is stored");
+            for message in by_him {
+                assert_eq!(message.text, self.texts[&message.id], "what {name} made of it last");
+                let deleted = message.absent == Some(Absence::Deleted);
+                assert_eq!(deleted, message.text.is_none(), "no text is gone for any other reason");
+            }
         }
     }
+}
+
+/// Asks a person's node to do something about his circle, and tells whether it did.
+fn ask<T, F: Future<Output = Result<T, ApiError>>>(
+    world: &mut World,
+    person: Person,
+    request: impl FnOnce(Node, CircleId) -> F,
+) -> bool {
+    let circle = world.first_circle(person);
+    world.ask(person, |node| request(node, circle)).is_ok()
+}
+
+fn pick(of: Option<&Vec<MessageId>>, nth: u8) -> Option<MessageId> {
+    let of = of?;
+    of.get(usize::from(nth) % of.len().max(1)).copied()
+}
+
+/// Picks a message that a person sees.
+fn seen(world: &mut World, person: Person, nth: u8) -> Option<MessageId> {
+    let ids = world.messages(person, "everyone").iter().map(|message| message.id).collect();
+    pick(Some(&ids), nth)
+}
+
+fn history(world: &mut World, person: Person) -> String {
+    let circle = world.first_circle(person);
+    let shown = world.ask(person, |node| async move { node.conversation(circle, "everyone".into()).await });
+    shown.expect("a conversation").history_digest
+}
+
+/// Reads how much is wanted; `cargo xtask bar model` wants more than a test run.
+fn number(name: &str, usual: u32) -> u32 {
+    env::var(name).map_or(usual, |text| text.parse().expect("a number"))
 }
 
 fn run(seed: u64, steps: &[Step]) {
@@ -173,12 +269,12 @@ fn run(seed: u64, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: number("MODEL_CASES", 12), ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_nothing_is_lost_doubled_or_reordered(
         seed in any::<u64>(),
-        steps in proptest::collection::vec(step(), 1..40),
+        steps in proptest::collection::vec(step(), 1..number("MODEL_STEPS", 40) as usize),
     ) {
         run(seed, &steps);
     }

@@ -1,7 +1,10 @@
+mod erased;
 pub(crate) mod fold;
 pub(crate) mod measured;
+mod model;
 mod mutations;
 mod readme;
+mod search;
 mod strangers;
 mod web;
 
@@ -26,6 +29,9 @@ const BARS: &[Bar] = &[
     measured::FIRST_PACKETS,
     measured::NAT,
     fold::BAR,
+    search::BAR,
+    erased::BAR,
+    model::BAR,
     web::BUNDLE,
     web::FIRST_MESSAGE,
     web::KEYSTROKE,

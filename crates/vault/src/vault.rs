@@ -190,6 +190,20 @@ impl Vault {
         self.scrub = !matches!(moved, Ok(0));
     }
 
+    /// Counts the pages in which some bytes stand, as SQLite sees them behind the encryption; pages that are free, and what is left
+    /// over in others, are looked at too. For tests of what was erased.
+    #[doc(hidden)]
+    pub fn danger_pages_with(&self, needle: &[u8]) -> Result<usize, StoreError> {
+        self.read(|db| {
+            let mut pages = db.prepare("SELECT data FROM sqlite_dbpage")?;
+            let mut found = 0;
+            for page in pages.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
+                found += usize::from(page?.windows(needle.len().max(1)).any(|window| window == needle));
+            }
+            Ok(found)
+        })
+    }
+
     /// Returns the key under which the keys of encrypted files stand.
     pub fn danger_blob_key(&self) -> &[u8; 32] {
         &self.blob_key

@@ -35,8 +35,8 @@ pub(crate) fn measure() -> Result<Figures> {
     })
 }
 
-/// Finds the number of milliseconds after a line's name.
-fn figure(said: &str, name: &str) -> Result<f64> {
+/// Finds the number after a line's name.
+pub(crate) fn figure(said: &str, name: &str) -> Result<f64> {
     let rest = said.lines().find_map(|line| line.strip_prefix(name));
     let number = rest.and_then(|rest| rest.split_whitespace().next());
     number

@@ -1,0 +1,31 @@
+use anyhow::Result;
+
+use super::{Bar, Verdict};
+use crate::shell::{self, cargo};
+
+/// What was deleted or has expired, looked for where it was.
+pub(crate) const BAR: Bar = Bar {
+    name: "erased",
+    what: "words of deleted and expired messages, looked for in every page of every vault behind its encryption",
+    limit: "0 hits, in the index and in free pages too; no older copies in the write-ahead log",
+    run,
+};
+
+const TESTS: [&str; 3] = [
+    "deleted_and_expired_words_are_in_no_page_of_any_vault",
+    "what_is_erased_is_in_no_page_of_no_file_and_in_no_index",
+    "messages_disappear_on_every_device_also_where_it_was_off",
+];
+
+fn run() -> Result<Verdict> {
+    let names: Vec<String> = TESTS.iter().map(|test| format!("test(/(^|::){test}$/)")).collect();
+    let mut tests = cargo("nextest run --locked --release --no-fail-fast --color never");
+    tests.args(["--package", "hexode-vault", "--package", "hexode-testnet"]);
+    tests.args(["--status-level", "pass", "--final-status-level", "fail", "-E", &names.join(" + ")]);
+    let said = shell::listen(&mut tests)?;
+    let passed = |test: &&&str| {
+        said.lines().any(|line| line.trim_start().starts_with("PASS") && line.trim_end().ends_with(**test))
+    };
+    let count = TESTS.iter().filter(passed).count();
+    Ok(Verdict { figure: format!("{count} of {} tests pass", TESTS.len()), holds: count == TESTS.len() })
+}
