@@ -281,6 +281,11 @@ impl World {
         self.ask(person, |node| async move { node.unlock(PASSPHRASE.into()).await }).expect("unlocked");
     }
 
+    /// Switches a device on again and leaves it locked.
+    pub fn boot_locked(&mut self, person: Person) {
+        self.boot(person);
+    }
+
     /// Sets how two people are connected.
     pub fn weather(&mut self, a: Person, b: Person, weather: Weather) {
         self.network.set_weather(a, b, weather, self.now);

@@ -18,6 +18,7 @@ mod export;
 mod forward;
 mod found;
 mod group;
+mod guard;
 mod invite;
 mod join;
 mod keep;
@@ -37,6 +38,7 @@ mod tokens;
 mod unlock;
 mod up;
 mod verify;
+mod wipe;
 
 macro_rules! commands {
     ($($(#[$meta:meta])* $name:ident => $module:ident,)*) => {
@@ -89,6 +91,8 @@ commands! {
     Status => status,
     Lock => lock,
     Unlock => unlock,
+    Guard => guard,
+    Wipe => wipe,
     Export => export,
     Selfcheck => selfcheck,
     Completions => completions,

@@ -50,6 +50,18 @@ impl Source {
     }
 }
 
+/// Gets a passphrase that is to empty the vault: from a file, or twice from a person.
+pub(crate) fn choose_duress(file: Option<&Path>) -> Result<String, Failure> {
+    if let Some(path) = file {
+        return from_file(path);
+    }
+    let first = prompt("Choose a passphrase that empties the vault: ")?;
+    if prompt("The same again: ")? != first {
+        return Err(Failure::user("the two passphrases differ").hint("try again"));
+    }
+    Ok(first)
+}
+
 fn prompt(question: &str) -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::user("no passphrase is given and nobody is there to ask")

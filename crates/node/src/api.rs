@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
 mod access;
+mod guard;
 mod talk;
 
 pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
+pub use guard::{Guard, SetGuard};
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
     Text,

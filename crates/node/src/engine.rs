@@ -14,6 +14,7 @@ mod circle;
 mod compose;
 mod contacts;
 mod flow;
+mod guard;
 mod join;
 mod link;
 mod message;
@@ -28,7 +29,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 
 use crypto::Entropy;
 use tokio::sync::oneshot;
-use vault::{Passphrase, StoreError, Vault};
+use vault::{Passphrase, StoreError, Unlocked, Vault};
 use wire::CircleId;
 
 pub use crate::early::Early;
@@ -91,6 +92,8 @@ impl fmt::Debug for Answer {
 pub trait Request: Send {
     /// Carries the request out; a vault's error ends the turn.
     fn run(&mut self, access: &mut Access<'_, '_>) -> Result<(), StoreError>;
+    /// Tells whether a person does something, or a front end only looks after something.
+    fn is_act(&self) -> bool;
     /// Answers: with what `run` found, or with why the turn failed.
     fn finish(self: Box<Self>, outcome: Result<(), ApiError>);
 }
@@ -99,6 +102,7 @@ pub trait Request: Send {
 pub struct Access<'a, 'v> {
     pub(crate) circles: &'a mut BTreeMap<CircleId, CircleState>,
     pub(crate) setup: &'a Setup,
+    pub(crate) idle: &'a mut guard::Idle,
     pub(crate) ctx: Ctx<'a, 'v>,
 }
 
@@ -158,6 +162,8 @@ struct Open {
     circles: BTreeMap<CircleId, CircleState>,
     /// When what came lately is put into the words' index.
     index_at: Option<Duration>,
+    /// How long the person may do nothing.
+    idle: guard::Idle,
 }
 
 impl fmt::Debug for Engine {
@@ -184,7 +190,7 @@ impl Engine {
         }
         let vault = Vault::create(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
             .map_err(|error| from_create(&error))?;
-        self.opened(vault)
+        self.opened(vault, Duration::ZERO)
     }
 
     /// Opens the vault and starts the tunnels of all its circles.
@@ -194,9 +200,11 @@ impl Engine {
         if self.open.is_some() {
             return Ok(Vec::new());
         }
-        let vault = Vault::open(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
-            .map_err(|error| from_open(&error))?;
-        let effects = self.opened(vault)?;
+        let unlocked = Vault::unlock(&self.setup.home.join(VAULT), passphrase, self.setup.vault);
+        // Whoever looks on sees the same, whichever passphrase it was.
+        let (Unlocked::Opened(vault) | Unlocked::Emptied(vault)) =
+            unlocked.map_err(|error| from_open(&error))?;
+        let effects = self.opened(vault, time.since_start)?;
         if let Some(open) = &mut self.open
             && let Err(error) = open.erase_expired(time.wall_ms)
         {
@@ -221,14 +229,15 @@ impl Engine {
         effects
     }
 
-    fn opened(&mut self, vault: Vault) -> Result<Vec<Effect>, ApiError> {
+    fn opened(&mut self, vault: Vault, now: Duration) -> Result<Vec<Effect>, ApiError> {
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();
         effects.push(Effect::Publish(Box::new(api::Event::Unlocked)));
         let unindexed = vault.unindexed(1).map_err(|error| from_store(&error))?;
         let index_at = (!unindexed.is_empty()).then_some(Duration::ZERO);
-        self.open = Some(Open { vault, circles, index_at });
+        let idle = guard::Idle::restore(&vault, now).map_err(|error| from_store(&error))?;
+        self.open = Some(Open { vault, circles, index_at, idle });
         Ok(effects)
     }
 
@@ -255,13 +264,19 @@ impl Engine {
             }
         };
         effects.extend(requests.into_iter().map(|request| Effect::Answer(Answer(request, outcome.clone()))));
+        effects.extend(self.lock_if_idle(time));
         effects
     }
 
     /// Returns when the next turn is due although nothing comes in.
     pub fn deadline(&self) -> Option<Duration> {
         let open = self.open.as_ref()?;
-        open.circles.values().filter_map(CircleState::deadline).chain(open.index_at).min()
+        open.circles
+            .values()
+            .filter_map(CircleState::deadline)
+            .chain(open.index_at)
+            .chain(open.idle.deadline())
+            .min()
     }
 
     /// Describes the node.
@@ -335,8 +350,16 @@ impl Open {
             let ctx = Ctx { tx: &mut tx, effects, entropy, time, watched };
             let handled = match input {
                 Input::Request(mut request) => {
+                    if request.is_act() {
+                        self.idle.last = time.since_start;
+                    }
                     let run = match &failed {
-                        None => request.run(&mut Access { circles: &mut self.circles, setup, ctx }),
+                        None => request.run(&mut Access {
+                            circles: &mut self.circles,
+                            setup,
+                            idle: &mut self.idle,
+                            ctx,
+                        }),
                         Some(_) => Ok(()),
                     };
                     requests.push(request);
@@ -407,6 +430,7 @@ impl Open {
 
 /// A request made of a closure and the channel for its answer.
 pub(crate) struct Call<T, F> {
+    pub(crate) is_act: bool,
     pub(crate) act: Option<F>,
     pub(crate) found: Option<Result<T, ApiError>>,
     pub(crate) answer: oneshot::Sender<Result<T, ApiError>>,
@@ -425,6 +449,10 @@ where
             Err(RequestError::Vault(error)) => return Err(error),
         });
         Ok(())
+    }
+
+    fn is_act(&self) -> bool {
+        self.is_act
     }
 
     fn finish(self: Box<Self>, outcome: Result<(), ApiError>) {

@@ -2,7 +2,7 @@
 
 use charter::{CommandError, InvitationError};
 use journal::{ContentError, WriteError};
-use vault::{CreateError, OpenError, StoreError};
+use vault::{CreateError, OpenError, StoreError, WipeError};
 use wire::NameError;
 
 use crate::api::{ApiError, ErrorKind};
@@ -48,6 +48,11 @@ pub(crate) fn from_open(error: &OpenError) -> ApiError {
         OpenError::WrongPassphrase => {
             ApiError::new(ErrorKind::User, message).hint("try again; capitals and spaces count")
         }
+        OpenError::WrongPassphraseOf { .. } => ApiError::new(ErrorKind::User, message)
+            .hint("think before you try again; capitals and spaces count"),
+        OpenError::Destroyed => ApiError::new(ErrorKind::NotFound, message)
+            .hint("nothing can be brought back; join your circles anew as another device"),
+        OpenError::SamePassphrase => ApiError::new(ErrorKind::User, message).hint("choose another one"),
         OpenError::WeakPassphrase(_) => ApiError::new(ErrorKind::User, message).hint(PASSPHRASE),
         OpenError::InUse => ApiError::new(ErrorKind::Conflict, message).hint(IN_USE),
         OpenError::NewerVersion { .. } => {
@@ -56,6 +61,14 @@ pub(crate) fn from_open(error: &OpenError) -> ApiError {
         OpenError::Damaged { .. } => ApiError::new(ErrorKind::Config, message).hint(DAMAGED),
         OpenError::DiskFull => ApiError::new(ErrorKind::Config, message).hint(DISK_FULL),
         _ => ApiError::new(ErrorKind::Config, message),
+    }
+}
+
+pub(crate) fn from_wipe(error: &WipeError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        WipeError::InUse => ApiError::new(ErrorKind::Conflict, message).hint(IN_USE),
+        _ => ApiError::new(ErrorKind::Config, message).hint("the keys go first: what is left cannot be read"),
     }
 }
 

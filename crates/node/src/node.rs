@@ -63,6 +63,28 @@ impl Node {
         done.await.map_err(|_| stopped())
     }
 
+    /// Destroys the vault with all that is in it, open or not: first its keys, then the rest.
+    pub async fn wipe(&self) -> Result<(), ApiError> {
+        let (answer, done) = oneshot::channel();
+        self.shell.order(Order::Wipe(answer));
+        done.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Tells how the vault is guarded.
+    pub async fn guard(&self) -> Result<api::Guard, ApiError> {
+        self.glance(|access| access.guard()).await
+    }
+
+    /// Sets how the vault is guarded.
+    pub async fn set_guard(&self, request: api::SetGuard) -> Result<api::Guard, ApiError> {
+        self.call(move |access| access.set_guard(&request)).await
+    }
+
+    /// Says that the person is there, so that the node does not lock itself.
+    pub async fn present(&self) -> Result<(), ApiError> {
+        self.call(|_| Ok(())).await
+    }
+
     /// Locks, waits for the tunnels to say good-bye, and ends.
     pub async fn stop(&self) {
         let (answer, done) = oneshot::channel();
@@ -83,7 +105,7 @@ impl Node {
 
     /// Lists the circles.
     pub async fn circles(&self) -> Result<Vec<api::Circle>, ApiError> {
-        self.call(|access| Ok(access.circles_view())).await
+        self.glance(|access| Ok(access.circles_view())).await
     }
 
     /// Founds a circle.
@@ -98,12 +120,12 @@ impl Node {
 
     /// Shows one circle.
     pub async fn circle(&self, circle: CircleId) -> Result<api::Circle, ApiError> {
-        self.call(move |access| access.circle_view(circle)).await
+        self.glance(move |access| access.circle_view(circle)).await
     }
 
     /// Lists the members.
     pub async fn members(&self, circle: CircleId) -> Result<Vec<api::Member>, ApiError> {
-        self.call(move |access| access.members(circle)).await
+        self.glance(move |access| access.members(circle)).await
     }
 
     /// Removes a member with all his devices.
@@ -118,7 +140,7 @@ impl Node {
 
     /// Lists the devices.
     pub async fn devices(&self, circle: CircleId) -> Result<Vec<api::Device>, ApiError> {
-        self.call(move |access| access.devices(circle)).await
+        self.glance(move |access| access.devices(circle)).await
     }
 
     /// Issues an invitation.
@@ -128,7 +150,7 @@ impl Node {
 
     /// Lists the invitations.
     pub async fn invitations(&self, circle: CircleId) -> Result<Vec<api::Invitation>, ApiError> {
-        self.call(move |access| access.invitations(circle)).await
+        self.glance(move |access| access.invitations(circle)).await
     }
 
     /// Withdraws an invitation.
@@ -162,21 +184,21 @@ impl Node {
 
     /// Lists the tunnels to all other devices, those that are up and those that are not.
     pub async fn tunnels(&self, circle: CircleId) -> Result<Vec<api::Tunnel>, ApiError> {
-        let snapshot = self.call(move |access| access.snapshot(circle)).await?;
+        let snapshot = self.glance(move |access| access.snapshot(circle)).await?;
         let snapshot = snapshot.await.unwrap_or_default();
-        self.call(move |access| access.tunnels(circle, &snapshot)).await
+        self.glance(move |access| access.tunnels(circle, &snapshot)).await
     }
 
     /// Lists the addresses this device has exchanged packets with, in the last day or since it was unlocked.
     pub async fn contacts(&self, circle: CircleId) -> Result<Vec<api::Contact>, ApiError> {
-        let snapshot = self.call(move |access| access.snapshot(circle)).await?;
+        let snapshot = self.glance(move |access| access.snapshot(circle)).await?;
         let snapshot = snapshot.await.unwrap_or_default();
         self.call(move |access| access.contacts(circle, &snapshot)).await
     }
 
     /// Lists the conversations, the one with the newest message first.
     pub async fn conversations(&self, circle: CircleId) -> Result<Vec<api::Conversation>, ApiError> {
-        self.call(move |access| access.conversations(circle)).await
+        self.glance(move |access| access.conversations(circle)).await
     }
 
     /// Founds a group.
@@ -195,7 +217,7 @@ impl Node {
 
     /// Shows one message as it is now.
     pub async fn message(&self, circle: CircleId, message: MessageId) -> Result<api::Message, ApiError> {
-        self.call(move |access| access.message(circle, message)).await
+        self.glance(move |access| access.message(circle, message)).await
     }
 
     /// Finds messages whose ids begin as a text does, eight characters or more.
@@ -268,7 +290,7 @@ impl Node {
         circle: CircleId,
         conversation: ConversationId,
     ) -> Result<Vec<api::Message>, ApiError> {
-        self.call(move |access| access.pins(circle, conversation)).await
+        self.glance(move |access| access.pins(circle, conversation)).await
     }
 
     /// Sets after what time what is written in a conversation from now on is erased everywhere.
@@ -332,17 +354,17 @@ impl Node {
         conversation: ConversationId,
         query: api::PageQuery,
     ) -> Result<api::Page, ApiError> {
-        self.call(move |access| access.page(circle, conversation, &query)).await
+        self.glance(move |access| access.page(circle, conversation, &query)).await
     }
 
     /// Finds a conversation by what a person calls it; see [`api::Send::to`].
     pub async fn conversation(&self, circle: CircleId, to: String) -> Result<api::Conversation, ApiError> {
-        self.call(move |access| access.conversation(circle, &to)).await
+        self.glance(move |access| access.conversation(circle, &to)).await
     }
 
     /// Marks all that a conversation holds as read.
     pub async fn mark_read(&self, circle: CircleId, conversation: ConversationId) -> Result<(), ApiError> {
-        self.call(move |access| access.mark_read(circle, conversation)).await
+        self.glance(move |access| access.mark_read(circle, conversation)).await
     }
 
     /// Lists the messages this device wrote, of one conversation, from place `from` of its chain on; a bounded part
@@ -353,13 +375,13 @@ impl Node {
         conversation: ConversationId,
         from: u64,
     ) -> Result<Vec<api::Message>, ApiError> {
-        self.call(move |access| access.own_messages(circle, conversation, from, 1000)).await
+        self.glance(move |access| access.own_messages(circle, conversation, from, 1000)).await
     }
 
     /// Lists all messages this device wrote, conversation by conversation, oldest first.
     pub async fn export(&self, circle: CircleId) -> Result<Vec<api::Message>, ApiError> {
         let mut messages = Vec::new();
-        for conversation in self.call(move |access| access.conversation_ids(circle)).await? {
+        for conversation in self.glance(move |access| access.conversation_ids(circle)).await? {
             let mut from = 0;
             loop {
                 let part = self.own_messages(circle, conversation, from).await?;
@@ -401,13 +423,31 @@ impl Node {
         self.look(crate::selfcheck::run).await
     }
 
+    /// Asks for something that a person does.
     async fn call<T, F>(&self, act: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,
     {
+        self.ask(act, true).await
+    }
+
+    /// Asks for something that front ends ask for by themselves, too: it does not keep the node from locking itself.
+    async fn glance<T, F>(&self, act: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,
+    {
+        self.ask(act, false).await
+    }
+
+    async fn ask<T, F>(&self, act: F, is_act: bool) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,
+    {
         let (answer, found) = oneshot::channel();
-        let call = Call { act: Some(act), found: None, answer };
+        let call = Call { act: Some(act), found: None, answer, is_act };
         self.shell.order(Order::Input(Input::Request(Box::new(call))));
         found.await.unwrap_or_else(|_| Err(stopped()))
     }

@@ -46,6 +46,9 @@ impl Pump {
                     effects.extend(engine.lock());
                     let _ = done.send(());
                 }
+                Order::Wipe(answer) => {
+                    let _ = answer.send(engine.wipe().map(|wiped| effects.extend(wiped)));
+                }
                 Order::Look(look) => look(engine),
                 // There are no tunnels but the virtual ones.
                 Order::Started(..) | Order::Tunnel(..) => {}

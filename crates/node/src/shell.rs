@@ -31,6 +31,8 @@ pub(crate) enum Order {
     Open { passphrase: Passphrase, create: bool, answer: oneshot::Sender<Result<bool, ApiError>> },
     /// Close it.
     Lock(oneshot::Sender<()>),
+    /// Destroy it.
+    Wipe(oneshot::Sender<Result<(), ApiError>>),
     /// Look at the engine as a whole.
     Look(Box<dyn FnOnce(&Engine) + Send>),
     /// A tunnel reports something; `0` is the number of its start.
@@ -177,6 +179,11 @@ impl Run {
             Order::Lock(done) => {
                 let effects = engine.lock();
                 self.end_tunnels(effects, done);
+            }
+            Order::Wipe(answer) => {
+                let wiped = engine.wipe().map(|effects| drop(self.carry_effects(effects)));
+                // Nobody waits any more if the front end went away.
+                let _ = answer.send(wiped);
             }
             Order::Look(look) => look(engine),
             Order::Started(start, circle, outcome) => self.started(engine, start, circle, outcome),

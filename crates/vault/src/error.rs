@@ -41,6 +41,18 @@ pub enum OpenError {
     /// The passphrase does not open it.
     #[error("wrong passphrase")]
     WrongPassphrase,
+    /// The passphrase does not open it, and not many more are let try.
+    #[error("wrong passphrase; after {left} more the vault is destroyed")]
+    WrongPassphraseOf {
+        /// How many more.
+        left: u32,
+    },
+    /// Too many wrong passphrases were tried.
+    #[error("the vault was destroyed after too many wrong passphrases")]
+    Destroyed,
+    /// The passphrase that is to empty the vault is the one that opens it.
+    #[error("this passphrase opens the vault")]
+    SamePassphrase,
     /// The new passphrase would not protect it.
     #[error(transparent)]
     WeakPassphrase(#[from] WeakPassphrase),

@@ -80,6 +80,7 @@ impl Files {
         for suffix in SUFFIXES {
             remove(&self.dir.join(format!("{UNFINISHED_DATABASE}{suffix}")))?;
         }
+        remove(&self.dir.join(UNFINISHED_GUARD))?;
         remove(&self.dir.join(UNFINISHED_HEADER))
     }
 
@@ -92,12 +93,31 @@ impl Files {
 
     /// Writes the header so that, whatever happens, either the old or the new one is there whole.
     pub(crate) fn write_header(&self, bytes: &[u8]) -> io::Result<()> {
-        let unfinished = self.dir.join(UNFINISHED_HEADER);
+        self.write_whole(HEADER, UNFINISHED_HEADER, bytes)
+    }
+
+    fn write_whole(&self, name: &str, unfinished: &str, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = self.dir.join(unfinished);
         let mut file = private().create(true).truncate(true).write(true).open(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(unfinished, self.dir.join(HEADER))?;
+        fs::rename(unfinished, self.dir.join(name))?;
         self.sync_dir()
+    }
+
+    /// Reads the guard, at most `limit` bytes of it; none if there is none.
+    pub(crate) fn read_guard(&self, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        match File::open(self.dir.join(GUARD)) {
+            Ok(file) => file.take(limit).read_to_end(&mut bytes).map(|_| Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the guard so that, whatever happens, either the old or the new one is there whole.
+    pub(crate) fn write_guard(&self, bytes: &[u8]) -> io::Result<()> {
+        self.write_whole(GUARD, UNFINISHED_GUARD, bytes)
     }
 
     /// Tells whether a folder holds a vault's header; one that cannot be looked at holds none.
@@ -115,7 +135,7 @@ impl Files {
 
     /// Destroys the wrapped master key: overwritten in place, then removed. What is left can't be opened any more.
     pub(crate) fn destroy_header(&self, entropy: &mut dyn Entropy) -> io::Result<()> {
-        for name in [HEADER, UNFINISHED_HEADER] {
+        for name in [HEADER, UNFINISHED_HEADER, GUARD, UNFINISHED_GUARD] {
             let path = self.dir.join(name);
             match OpenOptions::new().write(true).open(&path) {
                 Ok(mut file) => {
@@ -168,6 +188,8 @@ fn remove(path: &Path) -> io::Result<()> {
 
 const HEADER: &str = "vault.key";
 const UNFINISHED_HEADER: &str = "vault.key.new";
+const GUARD: &str = "vault.guard";
+const UNFINISHED_GUARD: &str = "vault.guard.new";
 const DATABASE: &str = "vault.db";
 const UNFINISHED_DATABASE: &str = "vault.db.new";
 /// What SQLite puts beside a database, and the database itself.

@@ -66,6 +66,11 @@ impl Header {
         Ok(MasterKey(Zeroizing::new(master)))
     }
 
+    /// Returns how the passphrase is stretched.
+    pub(crate) fn kdf(&self) -> Kdf {
+        self.kdf
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.context();
         bytes.extend_from_slice(&self.wrapped);

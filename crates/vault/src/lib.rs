@@ -43,6 +43,7 @@ mod error;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod guard;
 mod harden;
 mod header;
 mod invitation;
@@ -68,6 +69,7 @@ pub use device::{AddressRecord, AddressSource, VerificationMethod, VerificationR
 pub use draft::DraftRecord;
 pub use entry::{Appended, EntryKind, EntryRecord, ForkRecord, Gone, Head};
 pub use error::{CreateError, OpenError, Part, StoreError, WipeError};
+pub use guard::Unlocked;
 pub use harden::harden_process;
 pub use invitation::IssuedInvitation;
 pub use kdf::Kdf;

@@ -11,6 +11,7 @@ mod canary;
 mod crash;
 mod erase;
 mod full;
+mod guard;
 mod migration;
 mod opening;
 mod records;

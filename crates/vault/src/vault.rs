@@ -9,6 +9,7 @@ use crate::{
     ConversationRow, Kdf, Passphrase,
     error::{CreateError, OpenError, Part, StoreError, WipeError},
     files::{Files, FilesError},
+    guard::Guard,
     header::{self, Header, MasterKey},
     kdf::KdfError,
     schema::{self, Schema},
@@ -25,7 +26,7 @@ pub struct Vault {
     /// Whether something was erased that still stands in older pages of the write-ahead log.
     pub(crate) scrub: bool,
     blob_key: Zeroizing<[u8; 32]>,
-    files: Files,
+    pub(crate) files: Files,
 }
 
 impl std::fmt::Debug for Vault {
@@ -76,6 +77,8 @@ impl Vault {
         connection.close().map_err(|(connection, error)| StoreError::new(&connection, error))?;
 
         files.write_header(&header.encode())?;
+        let guard = Guard::without_duress(kdf, 0, &mut OsEntropy).and_then(|guard| guard.write(&files));
+        guard.map_err(guard_error)?;
         files.finish_database()?;
         let connection = connect(&files.database(), &master, options.durability)?;
         Ok(Self::new(connection, &master, files))
@@ -215,11 +218,21 @@ impl Vault {
     }
 }
 
-fn read_header(files: &Files) -> Result<Header, OpenError> {
+pub(crate) fn read_header(files: &Files) -> Result<Header, OpenError> {
     if !files.has_header()? {
         return Err(OpenError::Damaged { what: Part::Header });
     }
     Header::decode(&files.read_header(header::MAX_LEN)?)
+}
+
+/// Says why a guard could not be written for a new vault.
+fn guard_error(error: OpenError) -> CreateError {
+    match error {
+        OpenError::DiskFull => CreateError::DiskFull,
+        OpenError::Io(error) => error.into(),
+        OpenError::CostOutOfBounds => CreateError::CostOutOfBounds,
+        _ => CreateError::Io(std::io::ErrorKind::Other.into()),
+    }
 }
 
 fn connect(path: &Path, master: &MasterKey, durability: Durability) -> Result<Connection, StoreError> {

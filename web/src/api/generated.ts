@@ -249,6 +249,14 @@ export type Found = {
   name: string;
 };
 
+/** How the vault is guarded. Whether there is a duress passphrase cannot be asked. */
+export type Guard = {
+  /** After how many seconds in which the person does nothing the node locks itself; absent for never. */
+  lock_after_s?: number | null;
+  /** After how many wrong passphrases in a row the vault is destroyed; absent for never. */
+  tries?: number | null;
+};
+
 /** An invitation that was issued. */
 export type Invitation = {
   /** Until when it holds. */
@@ -497,6 +505,18 @@ export type Send = {
   to: string;
 };
 
+/** Sets how the vault is guarded: all of it, what is absent is off from now on. */
+export type SetGuard = {
+  /** A passphrase that destroys what is in the vault and opens an empty one. */
+  duress?: string | null;
+  /** After how many seconds in which the person does nothing the node locks itself: 30 seconds to 30 days. */
+  lock_after_s?: number | null;
+  /** The passphrase of the vault. */
+  passphrase: string;
+  /** After how many wrong passphrases in a row the vault is destroyed, three or more. */
+  tries?: number | null;
+};
+
 /** The node at a glance. The only thing, with unlocking, that a locked node tells. */
 export type Status = {
   /** The circles this device belongs to; empty while locked. */
@@ -667,10 +687,16 @@ export interface Calls {
   'GET /v1/circles/{circle}/tunnels': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Tunnel> };
   /** Streams what happens, from now on, as server-sent events with an `Event` in JSON each. */
   'GET /v1/events': { path: unknown; query: unknown; body: undefined; answer: Event };
+  /** Tells how the vault is guarded; not whether there is a duress passphrase. */
+  'GET /v1/guard': { path: unknown; query: unknown; body: undefined; answer: Guard };
+  /** Sets how the vault is guarded: locking by itself, counted tries, a passphrase that empties it. */
+  'PUT /v1/guard': { path: unknown; query: unknown; body: SetGuard; answer: Guard };
   /** Begins to join a circle; an event of kind `standing` tells the outcome. */
   'POST /v1/join': { path: unknown; query: unknown; body: Join; answer: Circle };
   /** Closes all tunnels and the vault and drops the keys from memory. */
   'POST /v1/lock': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Says that the person is there: what front ends ask by themselves does not keep the node from locking itself. */
+  'POST /v1/present': { path: unknown; query: unknown; body: undefined; answer: undefined };
   /** Lets the node check itself. */
   'GET /v1/selfcheck': { path: unknown; query: unknown; body: undefined; answer: Array<Check> };
   /** Tells how the node stands; answers a locked node too. */
@@ -695,4 +721,6 @@ export interface Calls {
   'DELETE /v1/web/session': { path: unknown; query: unknown; body: undefined; answer: undefined };
   /** Trades a one-time link's secret for a session: a cookie that only this browser sends and only to this node. */
   'POST /v1/web/session': { path: unknown; query: unknown; body: Ticket; answer: undefined };
+  /** Destroys the vault with all that is in it, open or not; nothing can be brought back. */
+  'POST /v1/wipe': { path: unknown; query: unknown; body: undefined; answer: undefined };
 }

@@ -1,5 +1,7 @@
 use hyper::Method;
-use node::api::{Conversation, Draft, Expire, Findings, Forward, Keep, Message, React, SearchQuery, Text};
+use node::api::{
+    Conversation, Draft, Expire, Findings, Forward, Guard, Keep, Message, React, SearchQuery, SetGuard, Text,
+};
 use wire::{CircleId, ConversationId, MemberId, MessageId};
 
 use super::{Client, ClientError, calls::segment};
@@ -136,5 +138,25 @@ impl Client {
     pub async fn block(&self, circle: CircleId, member: MemberId, blocked: bool) -> Result<(), ClientError> {
         let method = if blocked { Method::PUT } else { Method::DELETE };
         self.ask(method, &format!("/v1/circles/{circle}/members/{member}/block")).await
+    }
+
+    /// Destroys the vault with all that is in it.
+    pub async fn wipe(&self) -> Result<(), ClientError> {
+        self.ask(Method::POST, "/v1/wipe").await
+    }
+
+    /// Tells how the vault is guarded.
+    pub async fn guard(&self) -> Result<Guard, ClientError> {
+        self.ask(Method::GET, "/v1/guard").await
+    }
+
+    /// Sets how the vault is guarded.
+    pub async fn set_guard(&self, guard: &SetGuard) -> Result<Guard, ClientError> {
+        self.give(Method::PUT, "/v1/guard", guard).await
+    }
+
+    /// Says that the person is there.
+    pub async fn present(&self) -> Result<(), ClientError> {
+        self.ask(Method::POST, "/v1/present").await
     }
 }

@@ -4,7 +4,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use node::api::ApiError;
+use node::api::{ApiError, Guard, SetGuard};
 
 use super::Desk;
 use crate::{
@@ -52,5 +52,38 @@ pub(super) async fn unlock(
     (status = 204), (status = "default", body = ApiError)))]
 pub(super) async fn lock(State(desk): State<Desk>) -> Result<StatusCode, Refusal> {
     desk.node.lock().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Destroys the vault with all that is in it, open or not; nothing can be brought back.
+#[utoipa::path(post, path = "/v1/wipe", tag = "vault", responses(
+    (status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn wipe(State(desk): State<Desk>) -> Result<StatusCode, Refusal> {
+    desk.node.wipe().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tells how the vault is guarded; not whether there is a duress passphrase.
+#[utoipa::path(get, path = "/v1/guard", tag = "vault", responses(
+    (status = 200, body = Guard), (status = "default", body = ApiError)))]
+pub(super) async fn guard(State(desk): State<Desk>) -> Result<Json<Guard>, Refusal> {
+    Ok(Json(desk.node.guard().await?))
+}
+
+/// Sets how the vault is guarded: locking by itself, counted tries, a passphrase that empties it.
+#[utoipa::path(put, path = "/v1/guard", tag = "vault", request_body = SetGuard, responses(
+    (status = 200, body = Guard), (status = "default", body = ApiError)))]
+pub(super) async fn set_guard(
+    State(desk): State<Desk>,
+    Body(body): Body<SetGuard>,
+) -> Result<Json<Guard>, Refusal> {
+    Ok(Json(desk.node.set_guard(body).await?))
+}
+
+/// Says that the person is there: what front ends ask by themselves does not keep the node from locking itself.
+#[utoipa::path(post, path = "/v1/present", tag = "vault", responses(
+    (status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn present(State(desk): State<Desk>) -> Result<StatusCode, Refusal> {
+    desk.node.present().await?;
     Ok(StatusCode::NO_CONTENT)
 }

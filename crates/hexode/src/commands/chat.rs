@@ -1,7 +1,7 @@
 use std::{
     io::{self, IsTerminal},
     panic, thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use node::api::{self, ErrorKind, PageQuery};
@@ -51,6 +51,7 @@ impl Args {
         let mut app = App::new(circle, conversations, begin.id);
         let mut screen = Screen::take()?;
         let mut inputs = listen()?;
+        let mut told = None;
         while !app.over {
             // What one answer brings up is asked before the screen is shown.
             loop {
@@ -61,6 +62,12 @@ impl Args {
                 for ask in asks {
                     carry_out(&session, &mut app, ask).await;
                 }
+            }
+            if app.present && told.is_none_or(|told: Instant| told.elapsed() > PRESENT) {
+                app.present = false;
+                told = Some(Instant::now());
+                // A node that is gone or locked says so elsewhere.
+                let _ = session.client.present().await;
             }
             screen.0.draw(|frame| view::draw(frame, &mut app))?;
             tokio::select! {
@@ -86,6 +93,11 @@ impl Args {
                     None => return Err(Failure::new(ErrorKind::Config, "the node ended")),
                 },
             }
+        }
+        // What was written and not sent is there the next time.
+        app.keep_draft();
+        for ask in app.asks().into_iter().filter(|ask| matches!(ask, Ask::Keep(..))) {
+            carry_out(&session, &mut app, ask).await;
         }
         Ok(())
     }
@@ -137,6 +149,25 @@ async fn try_carry_out(session: &Session, app: &mut App, ask: &Ask) -> Result<()
             let send = api::Send { to: open.to_string(), text: text.clone() };
             app.show_sent(&client.send(circle, &send).await?);
         }
+        Ask::Reply(id, text) => {
+            app.show_sent(&client.reply(circle, *id, &api::Text { text: text.clone() }).await?);
+        }
+        Ask::Edit(id, text) => {
+            app.show_sent(&client.edit(circle, *id, &api::Text { text: text.clone() }).await?);
+        }
+        Ask::React(id, Some(sign)) => {
+            app.show_sent(&client.react(circle, *id, &api::React { sign: (*sign).to_owned() }).await?);
+        }
+        Ask::React(id, None) => app.show_sent(&client.unreact(circle, *id).await?),
+        Ask::Delete(id) => app.show_sent(&client.delete(circle, *id).await?),
+        Ask::Keep(conversation, text) => {
+            let draft = api::Draft { text: text.clone(), reply_to: None };
+            client.set_draft(circle, *conversation, &draft).await?;
+        }
+        Ask::Wipe => {
+            client.wipe().await?;
+            app.over = true;
+        }
         Ask::MarkRead => {
             client.mark_read(circle, open).await?;
             app.show_read();
@@ -186,5 +217,7 @@ fn listen() -> Result<mpsc::Receiver<Input>, Failure> {
     Ok(receiver)
 }
 
+/// How often it is said that somebody is here: often enough for the shortest time after which a node locks itself.
+const PRESENT: Duration = Duration::from_secs(10);
 /// How many messages are read at a time.
 const PAGE: u32 = 100;

@@ -6,20 +6,25 @@ use std::{
 };
 
 use clap::ValueEnum;
-use node::api::{Conversation, Message};
+use node::api::{Conversation, Message, PageQuery};
 
+use super::read;
 use crate::{
     failure::Failure,
     session::{self, Session},
     text, time,
 };
 
-/// Write out the messages that this device has written, readable by anybody
+/// Write out messages, readable by anybody: what this device has written, or all that it holds
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// JSON lines, or text
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
+
+    /// All messages of all conversations, with what became of them, and not only what this device has written
+    #[arg(long)]
+    all: bool,
 
     /// Write to a new file that only you can read, instead of to standard output
     #[arg(long, short, value_name = "FILE")]
@@ -44,6 +49,13 @@ impl Args {
         };
         let mut count = 0_u64;
         for conversation in &conversations {
+            if self.all {
+                for message in all(&session, circle.id, conversation).await? {
+                    count += 1;
+                    writeln!(out, "{}", self.format.write_any(conversation, &message))?;
+                }
+                continue;
+            }
             let mut from = 0;
             loop {
                 let part = session.client.own_messages(circle.id, conversation.id, from).await?;
@@ -68,7 +80,35 @@ impl Args {
     }
 }
 
+/// Reads a whole conversation, oldest first.
+async fn all(
+    session: &Session,
+    circle: wire::CircleId,
+    conversation: &Conversation,
+) -> Result<Vec<Message>, Failure> {
+    let (mut parts, mut before) = (Vec::new(), None);
+    loop {
+        let query = PageQuery { before, limit: Some(1000) };
+        let page = session.client.page(circle, conversation.id, &query).await?;
+        before = page.messages.first().map(|first| first.id);
+        parts.push(page.messages);
+        if !page.more {
+            return Ok(parts.into_iter().rev().flatten().collect());
+        }
+    }
+}
+
 impl Format {
+    /// Writes a message by anybody.
+    fn write_any(self, conversation: &Conversation, message: &Message) -> String {
+        match self {
+            Self::Jsonl => text::json(message),
+            Self::Text => {
+                format!("[{}] {}", text::line(&conversation.title), read::show(message, false).trim_end())
+            }
+        }
+    }
+
     fn write(self, conversation: &Conversation, message: &Message) -> String {
         match self {
             Self::Jsonl => text::json(message),

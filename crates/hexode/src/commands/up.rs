@@ -105,7 +105,7 @@ impl Args {
         let outcome = tokio::select! {
             Ended::ByCaller | Ended::ByRequest = &mut served => Ok(()),
             failure = begun => failure,
-            () = signals.next() => {
+            () = signals.next(&node) => {
                 let _ = close.send(());
                 served.await;
                 Ok(())
@@ -161,22 +161,33 @@ fn gone() -> Failure {
     Failure::new(ErrorKind::Internal, "the question for the passphrase broke off")
 }
 
-/// The two ways in which a person or a system asks a process to end.
+/// The ways in which a person or a system asks a process to end, the last of them for good.
 #[derive(Debug)]
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    wipe: Signal,
 }
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            wipe: signal(SignalKind::user_defined1())?,
+        })
     }
 
-    async fn next(&mut self) {
+    /// Waits until the node is to end; destroys the vault first if that is what is wanted.
+    async fn next(&mut self, node: &Node) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.wipe.recv() => {
+                if let Err(error) = node.wipe().await {
+                    Failure::Said(error).report(false);
+                }
+            }
         }
     }
 }

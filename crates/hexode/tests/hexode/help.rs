@@ -43,7 +43,10 @@ fn the_program_says_what_it_can_do() {
       status         Show how the node stands and who is connected how
       lock           Lock the node: close its tunnels and its vault and drop the keys from memory
       unlock         Unlock the node; makes the vault if there is none yet
-      export         Write out the messages that this device has written, readable by anybody
+      guard          Show or set how the vault is guarded while you are away or under duress
+      wipe           Destroy this device's vault with all that is in it, at once and for good
+      export         Write out messages, readable by anybody: what this device has written, or all that
+                     it holds
       selfcheck      Let the node check itself
       completions    Write the script that completes this program's commands in a shell
       help           Print this message or the help of the given subcommand(s)

@@ -1,5 +1,7 @@
 //! What becomes of messages on the command line.
 
+use rustix::process::Signal;
+
 use crate::device::{Device, assert_says};
 
 /// Returns how the id of the message that says `text` begins.
@@ -80,4 +82,38 @@ fn a_message_is_answered_corrected_marked_found_and_taken_back() {
     --- out
     “Friends” is in sight and muted.
     ");
+}
+
+#[test]
+fn a_wipe_by_command_or_signal_leaves_no_file_of_the_vault() {
+    let (ann, ben) = (Device::new(), Device::new());
+    let (_ann_node, ben_node) = (ann.up(), ben.up());
+    for device in [&ann, &ben] {
+        device.ok(&["found", "Friends", "--as", "Somebody"]);
+        assert!(vault(device).join("vault.key").exists());
+    }
+    assert_says!(ann.run(&["wipe"]), @r"
+    exit 2
+    --- err
+    Error: nobody is there to confirm it
+    Hint: add --yes if you mean it
+    ");
+    assert_says!(ann.run(&["wipe", "--yes"]), @r"
+    exit 0
+    --- err
+    The vault is destroyed.
+    ");
+    assert_says!(ann.run(&["members"]), @r#"
+    exit 6
+    --- err
+    Error: the node is locked
+    Hint: run "hexode unlock"
+    "#);
+    assert!(!vault(&ann).exists());
+    assert_eq!(ben_node.end(Signal::USR1), Some(0));
+    assert!(!vault(&ben).exists());
+}
+
+fn vault(device: &Device) -> std::path::PathBuf {
+    device.home().join("vault")
 }

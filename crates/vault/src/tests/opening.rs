@@ -93,7 +93,7 @@ fn folder_and_files_are_for_their_owner_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
     let names: Vec<_> = files(&dir).into_keys().collect();
-    assert_eq!(names, ["vault.db", "vault.db-wal", "vault.key", "vault.lock"]);
+    assert_eq!(names, ["vault.db", "vault.db-wal", "vault.guard", "vault.key", "vault.lock"]);
     for name in names {
         assert_eq!(mode(&dir.join(&name)), 0o600, "{name}");
     }

@@ -22,8 +22,20 @@ pub(super) enum Ask {
     Older(MessageId),
     /// Send the text to the open conversation.
     Send(String),
+    /// Answer a message.
+    Reply(MessageId, String),
+    /// Give one's own message another text.
+    Edit(MessageId, String),
+    /// Put a sign under a message, or take it away.
+    React(MessageId, Option<&'static str>),
+    /// Take one's own message back.
+    Delete(MessageId),
+    /// Keep what was written and not sent.
+    Keep(ConversationId, String),
     /// Mark the open conversation as read.
     MarkRead,
+    /// Destroy the vault.
+    Wipe,
 }
 
 /// What lies over the timeline.
@@ -31,6 +43,17 @@ pub(super) enum Ask {
 pub(super) enum Overlay {
     Help,
     Members,
+}
+
+/// What is done with the draft when it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Purpose {
+    /// It is a new message.
+    New,
+    /// It answers a message of somebody.
+    Reply(MessageId, String),
+    /// It is another text for a message.
+    Edit(MessageId),
 }
 
 /// The whole state of the screen.
@@ -50,6 +73,14 @@ pub(super) struct App {
     pub(super) notice: Option<String>,
     pub(super) locked: bool,
     pub(super) over: bool,
+    /// Whether somebody pressed a key since it was last said that he is here.
+    pub(super) present: bool,
+    /// What is done with the draft when it is sent.
+    purpose: Purpose,
+    /// The message that is taken back at the next press.
+    doomed: Option<MessageId>,
+    /// How often in a row the key was pressed that destroys the vault.
+    wipe: u8,
     /// Whether the terminal is what the person looks at, as far as it tells.
     focused: bool,
     loading: bool,
@@ -81,6 +112,10 @@ impl App {
             notice: None,
             locked: false,
             over: false,
+            present: false,
+            purpose: Purpose::New,
+            doomed: None,
+            wipe: 0,
             focused: true,
             loading: true,
             drawn: Drawn::default(),
@@ -92,7 +127,7 @@ impl App {
     pub(super) fn asks(&mut self) -> Vec<Ask> {
         let mut asks: Vec<Ask> = Vec::new();
         for ask in self.asks.drain(..) {
-            if !asks.contains(&ask) || matches!(ask, Ask::Send(_)) {
+            if !asks.contains(&ask) || matches!(ask, Ask::Send(_) | Ask::Reply(..)) {
                 asks.push(ask);
             }
         }
@@ -169,12 +204,22 @@ impl App {
 
     pub(super) fn handle_key(&mut self, key: KeyEvent) {
         self.notice = None;
+        if key.code == KeyCode::F(12) {
+            self.press_wipe();
+            return;
+        }
+        self.wipe = 0;
+        self.doomed = self.doomed.filter(|_| key.code == KeyCode::F(8));
+        self.present = true;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match key.code {
             KeyCode::Char('c' | 'q') if control => self.over = true,
             KeyCode::F(1) => self.toggle(Overlay::Help),
             KeyCode::F(2) => self.toggle(Overlay::Members),
+            KeyCode::F(3) => self.timeline.choose(true),
+            KeyCode::F(4) => self.timeline.choose(false),
+            KeyCode::F(key @ 5..=8) => self.act(key),
             _ if self.overlay.is_some() => self.handle_overlay_key(key.code),
             KeyCode::Char('?') if self.draft().is_empty() => self.toggle(Overlay::Help),
             KeyCode::Tab => self.switch(1),
@@ -187,11 +232,27 @@ impl App {
             KeyCode::PageDown => self.scroll(-(self.drawn.height.saturating_sub(1).max(1) as isize)),
             KeyCode::Up => self.scroll(1),
             KeyCode::Down => self.scroll(-1),
+            KeyCode::Esc if self.timeline.chosen.is_some() || self.purpose != Purpose::New => {
+                self.timeline.chosen = None;
+                self.purpose = Purpose::New;
+            }
             KeyCode::Esc => self.scroll(-(self.timeline.scroll as isize)),
             KeyCode::Enter if alt => self.draft().insert("\n"),
             KeyCode::Char('j') if control => self.draft().insert("\n"),
             KeyCode::Enter => self.send(),
             _ => self.edit(key.code, control, alt),
+        }
+    }
+
+    /// Destroys the vault at the third press in a row: quick enough to do, hard to do by mistake.
+    fn press_wipe(&mut self) {
+        self.wipe += 1;
+        if self.wipe < WIPE {
+            let left = WIPE - self.wipe;
+            self.notice = Some(format!("F12 {left} more in a row destroys all that is on this device"));
+        } else {
+            self.wipe = 0;
+            self.asks.push(Ask::Wipe);
         }
     }
 
@@ -251,7 +312,63 @@ impl App {
             let text = self.draft().take();
             self.timeline.scroll = 0;
             self.timeline.first_unread = None;
-            self.asks.push(Ask::Send(text));
+            self.timeline.chosen = None;
+            self.asks.push(match std::mem::replace(&mut self.purpose, Purpose::New) {
+                Purpose::New => Ask::Send(text),
+                Purpose::Reply(id, _) => Ask::Reply(id, text),
+                Purpose::Edit(id) => Ask::Edit(id, text),
+            });
+        }
+    }
+
+    /// Does something with the message that was chosen.
+    fn act(&mut self, key: u8) {
+        let Some(message) = self.timeline.chosen() else {
+            self.notice = Some("F3 chooses a message".into());
+            return;
+        };
+        let (id, mine) = (message.id, message.mine);
+        let doomed = self.doomed.take();
+        match key {
+            5 => {
+                let name = crate::text::line(&message.member_name);
+                self.purpose = Purpose::Reply(id, name);
+            }
+            6 | 8 if !mine => self.notice = Some("only its author does that".into()),
+            6 => {
+                let text = message.text.clone().unwrap_or_default();
+                let draft = self.draft();
+                draft.take();
+                draft.insert(&text);
+                self.purpose = Purpose::Edit(id);
+            }
+            7 => {
+                let marked = message.reactions.iter().any(|reaction| reaction.mine);
+                self.asks.push(Ask::React(id, (!marked).then_some(THUMB)));
+            }
+            _ if doomed == Some(id) => self.asks.push(Ask::Delete(id)),
+            _ => {
+                self.doomed = Some(id);
+                self.notice = Some("F8 again takes it back for all".into());
+            }
+        }
+    }
+
+    /// Says what the draft will be, if no new message.
+    pub(super) fn writing(&self) -> Option<String> {
+        match &self.purpose {
+            Purpose::New => None,
+            Purpose::Reply(_, name) => Some(format!(" Answer to {name} · Esc drops that ")),
+            Purpose::Edit(_) => Some(" Edit · Esc drops that ".into()),
+        }
+    }
+
+    /// Keeps the draft of the open conversation where it is found again.
+    pub(super) fn keep_draft(&mut self) {
+        let text = self.drafts.get(&self.open).map(Input::text).unwrap_or_default();
+        let kept = self.conversation().and_then(|conversation| conversation.draft.as_ref());
+        if kept.map_or("", |draft| draft.text.as_str()) != text && self.purpose == Purpose::New {
+            self.asks.push(Ask::Keep(self.open, text));
         }
     }
 
@@ -263,7 +380,10 @@ impl App {
         if let Some(conversation) = self.conversations.get(to)
             && conversation.id != self.open
         {
-            self.open = conversation.id;
+            let next = conversation.id;
+            self.keep_draft();
+            self.purpose = Purpose::New;
+            self.open = next;
             self.timeline = Timeline::default();
             self.loading = true;
             self.asks.push(Ask::Open);
@@ -302,6 +422,13 @@ impl App {
         tunnels: Vec<Tunnel>,
     ) {
         self.circle = circle;
+        for conversation in &conversations {
+            if let Some(draft) = &conversation.draft
+                && !self.drafts.contains_key(&conversation.id)
+            {
+                self.drafts.entry(conversation.id).or_default().insert(&draft.text);
+            }
+        }
         self.conversations = conversations;
         self.members = members;
         self.tunnels = tunnels;
@@ -352,10 +479,16 @@ impl App {
     pub(super) fn show_failure(&mut self, ask: Ask, message: String) {
         self.loading = false;
         self.notice = Some(message);
-        if let Ask::Send(text) = ask {
+        if let Ask::Send(text) | Ask::Reply(_, text) | Ask::Edit(_, text) = ask {
             let draft = self.draft();
             draft.home();
             draft.insert(&text);
         }
     }
 }
+
+/// How often in a row the key is pressed that destroys the vault.
+const WIPE: u8 = 3;
+
+/// What F7 puts under a message.
+const THUMB: &str = "👍";

@@ -223,6 +223,63 @@ fn conversations_messages_and_the_draft_stand_side_by_side() {
 }
 
 #[test]
+fn a_chosen_message_is_answered_edited_marked_and_taken_back() {
+    let mut app = app();
+    app.asks();
+    let asks =
+        |app: &mut App| -> Vec<Ask> { app.asks().into_iter().filter(|ask| *ask != Ask::MarkRead).collect() };
+    press(&mut app, KeyCode::F(5));
+    assert_eq!(app.notice.as_deref(), Some("F3 chooses a message"));
+    let theirs = app.timeline.messages.iter().rfind(|message| !message.mine).unwrap().clone();
+    let mine = app.timeline.messages.iter().rfind(|message| message.mine).unwrap().clone();
+    let choose = |app: &mut App, id| {
+        press(app, KeyCode::Esc);
+        while app.timeline.chosen != Some(id) {
+            press(app, KeyCode::F(3));
+        }
+    };
+    choose(&mut app, theirs.id);
+    press(&mut app, KeyCode::F(5));
+    write(&mut app, "yes");
+    assert!(screen(&mut app, 60, 16).contains("Answer to"));
+    press(&mut app, KeyCode::Enter);
+    choose(&mut app, theirs.id);
+    press(&mut app, KeyCode::F(7));
+    press(&mut app, KeyCode::F(6));
+    assert_eq!(app.notice.as_deref(), Some("only its author does that"));
+    assert_eq!(asks(&mut app), [Ask::Reply(theirs.id, "yes".into()), Ask::React(theirs.id, Some("👍"))]);
+
+    choose(&mut app, mine.id);
+    press(&mut app, KeyCode::F(6));
+    write(&mut app, "!");
+    press(&mut app, KeyCode::Enter);
+    let text = format!("{}!", mine.text.unwrap());
+    assert_eq!(asks(&mut app), [Ask::Edit(mine.id, text)]);
+    choose(&mut app, mine.id);
+    press(&mut app, KeyCode::F(8));
+    press(&mut app, KeyCode::F(4));
+    press(&mut app, KeyCode::F(3));
+    press(&mut app, KeyCode::F(8));
+    assert!(asks(&mut app).is_empty(), "one press in a row takes nothing back");
+    press(&mut app, KeyCode::F(8));
+    assert_eq!(asks(&mut app), [Ask::Delete(mine.id)]);
+}
+
+#[test]
+fn only_three_presses_in_a_row_destroy_everything() {
+    let mut app = app();
+    app.asks();
+    press(&mut app, KeyCode::F(12));
+    press(&mut app, KeyCode::F(12));
+    write(&mut app, "x");
+    press(&mut app, KeyCode::F(12));
+    press(&mut app, KeyCode::F(12));
+    assert!(!app.asks().contains(&Ask::Wipe));
+    press(&mut app, KeyCode::F(12));
+    assert_eq!(app.asks(), [Ask::Wipe]);
+}
+
+#[test]
 fn help_and_members_lie_over_it() {
     let mut app = app();
     press(&mut app, KeyCode::Char('?'));
@@ -345,7 +402,9 @@ fn each_conversation_keeps_its_draft() {
     app.asks();
     write(&mut app, "for everyone");
     press(&mut app, KeyCode::Tab);
-    assert_eq!((app.draft().text().as_str(), app.asks()), ("", vec![Ask::Open]));
+    // It is kept in the vault, too.
+    let kept = Ask::Keep(ConversationId::new([9; 32]), "for everyone".into());
+    assert_eq!((app.draft().text().as_str(), app.asks()), ("", vec![kept, Ask::Open]));
     press(&mut app, KeyCode::BackTab);
     press(&mut app, KeyCode::BackTab);
     assert_eq!(app.open, ConversationId::new([2; 32]));

@@ -22,6 +22,8 @@ pub(super) struct Timeline {
     pub(super) more: bool,
     /// How many lines the window is away from the newest one.
     pub(super) scroll: usize,
+    /// The message that was chosen to do something with.
+    pub(super) chosen: Option<MessageId>,
     /// The first message that was unread when the conversation was opened.
     pub(super) first_unread: Option<MessageId>,
 }
@@ -32,7 +34,7 @@ impl Timeline {
         let unread = usize::try_from(unread).unwrap_or(usize::MAX);
         let by_others = page.messages.iter().rev().filter(|message| !message.mine);
         let first_unread = by_others.take(unread).last().map(|message| message.id);
-        Self { messages: page.messages, more: page.more, scroll: 0, first_unread }
+        Self { messages: page.messages, more: page.more, scroll: 0, chosen: None, first_unread }
     }
 
     /// Puts an older part before what is there.
@@ -68,6 +70,26 @@ impl Timeline {
         }
     }
 
+    /// Chooses an older message, or a newer one.
+    pub(super) fn choose(&mut self, older: bool) {
+        let at = self.messages.iter().position(|message| Some(message.id) == self.chosen);
+        let to = match (at, older) {
+            (Some(at), true) => at.saturating_sub(1),
+            (Some(at), false) if at + 1 < self.messages.len() => at + 1,
+            (Some(_), false) => {
+                self.chosen = None;
+                return;
+            }
+            (None, _) => self.messages.len().saturating_sub(1),
+        };
+        self.chosen = self.messages.get(to).map(|message| message.id);
+    }
+
+    /// Returns the message that was chosen.
+    pub(super) fn chosen(&self) -> Option<&Message> {
+        self.messages.iter().find(|message| Some(message.id) == self.chosen)
+    }
+
     /// Lays the messages out in lines of `width` columns.
     pub(super) fn lines(&self, width: usize) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
@@ -84,7 +106,13 @@ impl Timeline {
             if self.first_unread == Some(message.id) {
                 lines.push(rule("new", width));
             }
+            let first = lines.len();
             lay_out(message, width, &mut lines);
+            if self.chosen == Some(message.id) {
+                for line in lines.iter_mut().skip(first) {
+                    line.style = line.style.add_modifier(Modifier::REVERSED);
+                }
+            }
         }
         lines
     }

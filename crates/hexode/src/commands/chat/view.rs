@@ -188,7 +188,10 @@ fn hard_wrap(line: &str, width: usize) -> Vec<String> {
 }
 
 fn draw_compose(frame: &mut Frame<'_>, app: &App, draft: &Draft, area: Rect) {
-    let block = Block::bordered().border_style(dim());
+    let mut block = Block::bordered().border_style(dim());
+    if let Some(what) = app.writing() {
+        block = block.title(cut(&what, usize::from(area.width).saturating_sub(4)));
+    }
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let (row, column) = draft.cursor;
@@ -253,7 +256,13 @@ fn help() -> Text<'static> {
  * everyone   # a group   3 unread messages
  [waiting]    stored here, on no other device yet
  [delivered]  stored on all devices
- [read]       read on all devices",
+ [read]       read on all devices
+
+ F3, F4          choose an older, newer message;
+                 then F5 answers it, F6 edits it,
+                 F7 puts 👍 under it, F8 twice
+                 takes it back for all
+ F12 three times destroys all on this device",
     )
 }
 
