@@ -189,11 +189,11 @@ impl Cell {
         if a == Kind::NoUdp || b == Kind::NoUdp {
             "nothing of a tunnel leaves a network without UDP: a fallback over TCP is not built"
         } else if (a == Kind::Ipv6) != (b == Kind::Ipv6) && !self.can_be_direct() {
-            "one has IPv6 alone and the other IPv4 alone; somebody with both has to forward"
+            "one has IPv6 alone and the other IPv4 alone; somebody with both, whom both reach, has to forward"
+        } else if !self.can_be_direct() && self.third == Third::Home {
+            "neither lets in what it did not ask for, nor does the third, and a port that changes with the address cannot be told beforehand"
         } else if !self.can_be_direct() {
             "neither lets in what it did not ask for, and a port that changes with the address cannot be told beforehand"
-        } else if self.third == Third::Reachable {
-            "the third tells them only where each listens, not where each is seen from outside"
         } else {
             "should be direct; a fault"
         }

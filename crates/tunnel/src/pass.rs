@@ -122,6 +122,34 @@ mod tests {
         assert!(OuterKey::of(&CircleId::new([8; 32]), &id(2)).open(&pass).is_none());
     }
 
+    /// Tries the vectors under `vectors/pass`, both ways.
+    #[test]
+    fn pass_vectors_hold() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/pass");
+        let (outer, mut accepted, mut refused) = (OuterKey::of(&CircleId::new([9; 32]), &id(2)), 0, 0);
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let (head, body) = text.split_once("\n\n").unwrap();
+            let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            let stamp: u64 = field("stamp: ").parse().unwrap();
+            let bytes = data_encoding::HEXLOWER.decode(body.trim().as_bytes()).unwrap();
+            let pass = Pass::try_from(bytes).unwrap();
+            let opened = outer.open(&pass).and_then(|body| inner(2, 1, 9, 1, 2).open(&body));
+            match field("expect: ") {
+                "accepted" => {
+                    assert_eq!(opened, Some(stamp), "{text}");
+                    assert_eq!(inner(1, 2, 9, 1, 2).seal(&outer, stamp), pass, "{text}");
+                    accepted += 1;
+                }
+                _ => {
+                    assert_eq!(opened, None, "{text}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
+    }
+
     #[test]
     fn no_byte_of_a_pass_can_be_changed() {
         let (outer, inner) = (OuterKey::of(&CircleId::new([9; 32]), &id(2)), inner(1, 2, 9, 1, 2));

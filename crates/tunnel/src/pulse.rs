@@ -84,11 +84,14 @@ impl Pulse {
         if heard != self.heard {
             self.heard = heard;
             self.heard_at = now;
-            self.asked_at = None;
+            let asked = self.asked_at.take();
             if std::mem::take(&mut self.doubted) {
                 // This way is only late now and then.
                 self.patience = (2 * self.patience).min(PATIENT);
                 return Beat::Trust;
+            }
+            if asked.is_some() {
+                self.patience = (self.patience - self.patience / 128).max(DOUBT);
             }
         }
         let Some(asked_at) = self.asked_at else {
@@ -132,8 +135,6 @@ impl Pulse {
         self.unsure = None;
         self.asked_at = Some(now);
         self.pinged_at = now;
-        // A calm moment: the next trouble may be a real one.
-        self.patience = (self.patience / 2).max(DOUBT);
         Beat::Ask(LOOK)
     }
 }
@@ -217,6 +218,13 @@ mod tests {
         }
         assert!(doubts.is_sorted() && doubts[5] > 3 * doubts[0], "{doubts:?}");
         assert!(doubts[5] <= RTT * 3 / 2 + PATIENT + LOOK, "{doubts:?}");
+        // Some seconds of a voice call without trouble, and it is as before.
+        for _ in 0..400 {
+            pulse.handle_said(now);
+            (now, heard) = (now + LOOK, heard + 1);
+            assert!(matches!(pulse.poll_beat(heard, RTT, now), Beat::Wait(_) | Beat::Rest));
+        }
+        assert_eq!(pulse.patience, DOUBT);
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(crate) const BAR: Bar = Bar {
 /// Who is refused, and the test that shows it.
 const REFUSALS: &[(&str, &str)] = &[
     ("a stranger, whatever he says", "a_stranger_is_told_the_same_whatever_he_says"),
+    ("a stranger without a pass", "a_member_gets_in_and_nobody_else"),
+    ("a recorded first packet", "a_recorded_first_packet_is_never_let_in_again"),
+    ("an invitation that is not known", "an_invitation_opens_until_it_is_withdrawn"),
     ("a stranger who says nothing", "a_silent_stranger_is_shown_out_in_time"),
     ("a stranger who brings messages", "strangers_and_non_participants_neither_write_nor_carry"),
     ("a removed member, at the tunnel", "a_removed_member_is_cut_off_at_once_and_stays_out"),

@@ -14,7 +14,7 @@ use rustls::{RootCertStore, crypto::aws_lc_rs::kx_group};
 
 use crate::{
     harness::*,
-    stranger::{pass, provider},
+    stranger::{PassKeys, provider},
 };
 
 const MIB: usize = 1 << 20;
@@ -85,6 +85,7 @@ fn flood(to: SocketAddr, count: usize, sent: &AtomicUsize, stop: &AtomicBool) {
     let config = noq_proto::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).unwrap()));
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let endpoint_config = Arc::new(noq_proto::EndpointConfig::new(Arc::new(NoReset)));
+    let keys = PassKeys::new(&key(3), crate::harness::config(1).circle, id(1));
     let mut bytes = Vec::new();
     for stamp in 1..=count as u64 {
         if stop.load(Ordering::Relaxed) {
@@ -92,10 +93,8 @@ fn flood(to: SocketAddr, count: usize, sent: &AtomicUsize, stop: &AtomicBool) {
         }
         let mut endpoint = noq_proto::Endpoint::new(endpoint_config.clone(), None, true);
         let now = Instant::now();
-        let (circle, mut config) = (crate::harness::config(1).circle, config.clone());
-        config.initial_dst_cid_provider(Arc::new(move || {
-            ConnectionId::new(&pass(&key(3), circle, id(1), stamp))
-        }));
+        let (pass, mut config) = (keys.pass(stamp), config.clone());
+        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&pass)));
         let (_, mut connection) = endpoint.connect(now, config, to, "localhost").unwrap();
         bytes.clear();
         while let Some(transmit) = connection.poll_transmit(now, NonZeroUsize::MIN, &mut bytes) {

@@ -55,18 +55,31 @@ pub(crate) fn address_of(device: DeviceId, address: SocketAddr) -> EndpointAddr 
     EndpointAddr::new(EndpointId::from_bytes(device.as_bytes()).unwrap()).with_ip_addr(address)
 }
 
-/// A pass as docs/spec/03-tunnel.md has it: what `caller`, a device or an invitation, shows to `device`.
-pub(crate) fn pass(caller: &SigningKey, circle: CircleId, device: DeviceId, stamp: u64) -> [u8; 20] {
-    let secret = crypto::agree_static(caller, device.as_bytes()).unwrap();
-    let salt = [&circle.as_bytes()[..], &caller.public(), device.as_bytes()].concat();
-    let inner = crypto::derive_key(secret.as_ref(), &salt, "hexode pass 1 inner");
-    let outer = crypto::derive_key(device.as_bytes(), circle.as_bytes(), "hexode pass 1 outer");
-    let proof = &crypto::mac(inner.as_ref(), &[b"proof", &stamp.to_be_bytes()])[..8];
-    let mask = &crypto::mac(inner.as_ref(), &[b"mask", proof])[..8];
-    let masked: Vec<_> = stamp.to_be_bytes().iter().zip(mask).map(|(a, b)| a ^ b).collect();
-    let body = [&masked, proof].concat();
-    let tag = &crypto::mac(outer.as_ref(), &[&body])[..4];
-    [&body, tag].concat().try_into().unwrap()
+/// What passes are made with, as docs/spec/03-tunnel.md has it.
+pub(crate) struct PassKeys {
+    inner: [u8; 32],
+    outer: [u8; 32],
+}
+
+impl PassKeys {
+    /// Makes those of `caller`, a device or an invitation, towards `device`.
+    pub(crate) fn new(caller: &SigningKey, circle: CircleId, device: DeviceId) -> Self {
+        let secret = crypto::agree_static(caller, device.as_bytes()).unwrap();
+        let salt = [&circle.as_bytes()[..], &caller.public(), device.as_bytes()].concat();
+        Self {
+            inner: *crypto::derive_key(secret.as_ref(), &salt, "hexode pass 1 inner"),
+            outer: *crypto::derive_key(device.as_bytes(), circle.as_bytes(), "hexode pass 1 outer"),
+        }
+    }
+
+    pub(crate) fn pass(&self, stamp: u64) -> [u8; 20] {
+        let proof = &crypto::mac(&self.inner, &[b"proof", &stamp.to_be_bytes()])[..8];
+        let mask = &crypto::mac(&self.inner, &[b"mask", proof])[..8];
+        let masked: Vec<_> = stamp.to_be_bytes().iter().zip(mask).map(|(a, b)| a ^ b).collect();
+        let body = [&masked, proof].concat();
+        let tag = &crypto::mac(&self.outer, &[&body])[..4];
+        [&body, tag].concat().try_into().unwrap()
+    }
 }
 
 /// Connects with a pass of `caller`'s.
@@ -93,7 +106,7 @@ pub(crate) async fn connecting_to(
     static STAMP: AtomicU64 = AtomicU64::new(1);
     let stamp = STAMP.fetch_add(1, Ordering::Relaxed);
     let device = DeviceId::new(*to.id.as_bytes());
-    let pass = pass(caller, crate::harness::config(1).circle, device, stamp);
+    let pass = PassKeys::new(caller, crate::harness::config(1).circle, device).pass(stamp);
     let options = ConnectOptions::new().with_initial_dst_cid(noq_proto::ConnectionId::new(&pass));
     Ok(endpoint.connect_with_opts(to, alpn, options).await?.await?)
 }
