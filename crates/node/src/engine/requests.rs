@@ -530,7 +530,8 @@ impl CircleState {
         let member = self.find_member(text);
         match (groups.as_slice(), member) {
             ([], Ok(member)) => {
-                let me = self.my_member().ok_or_else(|| unknown("member"))?;
+                // What a removed device holds stays readable.
+                let me = self.member_of(&self.me).ok_or_else(|| unknown("member"))?;
                 Ok(Descriptor::direct(me, member))
             }
             ([], Err(error)) if error.kind == ErrorKind::NotFound => {

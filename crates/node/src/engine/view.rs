@@ -199,7 +199,7 @@ impl CircleState {
                 roster.circle_name().map(ToString::to_string).unwrap_or_default(),
             ),
             Descriptor::Direct(one, other) => {
-                let other = if Some(*one) == self.my_member() { other } else { one };
+                let other = if Some(*one) == self.member_of(&self.me) { other } else { one };
                 (api::ConversationKind::Direct, self.member_name(other))
             }
             Descriptor::Group(group) => (api::ConversationKind::Group, group.name.to_string()),
@@ -213,7 +213,7 @@ impl CircleState {
         }
         let kept = self.talk.kept.get(&id).copied().unwrap_or_default();
         let other = match descriptor {
-            Descriptor::Direct(one, other) if Some(*one) == self.my_member() => Some(other),
+            Descriptor::Direct(one, other) if Some(*one) == self.member_of(&self.me) => Some(other),
             Descriptor::Direct(one, _) => Some(one),
             Descriptor::Everyone | Descriptor::Group(_) => None,
         };
