@@ -44,6 +44,8 @@ class Face {
   readonly drafts = new Map<string, string>();
   private readonly soon = new Soon();
   private deaf: (() => void) | null = null;
+  /** The circle that was founded or joined just now: where all talk is where one begins. */
+  private entering: string | null = null;
 
   circle = $derived(this.circles.find((circle) => circle.id === this.route.circle) ?? this.circles[0] ?? null);
   conversation = $derived(
@@ -124,6 +126,7 @@ class Face {
 
   /** Goes to a circle that was founded or joined just now. */
   async welcome(circle: Circle): Promise<void> {
+    this.entering = circle.id;
     await this.readCircles();
     this.go(link(circle.id));
     this.phase = 'open';
@@ -184,8 +187,10 @@ class Face {
       }
       case 'roster':
       case 'standing':
-        this.soon.run('circles', 60, () => this.readCircles());
-        if (event.circle === this.circle?.id) this.soon.run('circle', 80, () => this.readCircle());
+        this.soon.run('circle', 60, async () => {
+          await this.readCircles();
+          if (event.circle === this.circle?.id) await this.readCircle();
+        });
         return;
       case 'tunnel':
         this.soon.run('circles', 150, () => this.readCircles());
@@ -246,7 +251,13 @@ class Face {
     const circle = this.circle;
     if (!circle?.member) return;
     const found = await ask('GET /v1/circles/{circle}/conversations', { path: { circle: circle.id } });
-    if (circle.id === this.circle?.id) this.conversations = found;
+    if (circle.id !== this.circle?.id) return;
+    this.conversations = found;
+    const everyone = found.find((one) => one.kind === 'everyone');
+    if (this.entering === circle.id && everyone) {
+      this.entering = null;
+      this.go(link(circle.id, 'talk', everyone.id));
+    }
   }
 
   private async readDevices(): Promise<void> {

@@ -76,8 +76,9 @@ export function layout(members: readonly Member[], tunnels: readonly Tunnel[], w
     if (!from || !to) continue;
     const via = spots.get(forwarder(tunnel) ?? '') ?? null;
     const start = via ?? from;
-    // Nearer to the far end: around the middle all lines meet.
-    lines.push({ tunnel, from, to, via, x: start.x + (to.x - start.x) * 0.6, y: start.y + (to.y - start.y) * 0.6 });
+    // Below a device stands its name: there the label goes nearer to the far end.
+    const part = to.y > start.y ? 0.64 : 0.52;
+    lines.push({ tunnel, from, to, via, x: start.x + (to.x - start.x) * part, y: start.y + (to.y - start.y) * part });
   }
   return { width, height, homes, lines };
 }
