@@ -19,6 +19,8 @@ const FURTHER = 400;
 /** How many messages of a conversation stay loaded once it is left. */
 const KEEP = 120;
 const TIMELINES = 8;
+/** How long after a person did something it is news that he is there, in milliseconds. */
+const PRESENT = 15_000;
 
 /** What is done with the text in the composer. */
 export type Mode = { how: 'new' } | { how: 'reply' | 'edit'; message: Message };
@@ -44,6 +46,7 @@ class Face {
   readonly drafts = new Map<string, string>();
   private readonly soon = new Soon();
   private deaf: (() => void) | null = null;
+  private present = -Infinity;
   /** The circle that was founded or joined just now: where all talk is where one begins. */
   private entering: string | null = null;
 
@@ -58,9 +61,19 @@ class Face {
     addEventListener('hashchange', () => void this.turn());
     addEventListener('focus', () => this.wake());
     document.addEventListener('visibilitychange', () => this.wake());
+    for (const kind of ['pointerdown', 'keydown']) addEventListener(kind, () => this.notePerson(), { capture: true, passive: true });
     await this.tradeIn();
     this.route = parse(location.hash);
     await this.look();
+  }
+
+  /** Tells the node that somebody is there, so that it does not lock itself under his hands; not oftener than needed. */
+  private notePerson(): void {
+    if (this.phase !== 'open' || performance.now() - this.present < PRESENT) return;
+    this.present = performance.now();
+    ask('POST /v1/present').catch(() => {
+      // What he does next says what is wrong.
+    });
   }
 
   /** Trades in a one-time link, if the address holds one; `false` if it does not. */
