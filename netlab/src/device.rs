@@ -93,7 +93,7 @@ impl Device {
         let (started, starts) = std::sync::mpsc::channel();
         let sink = seen.clone();
         let door = space.door()?;
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name(format!("device {seed}")).spawn(move || {
             let run = || -> Result<()> {
                 door.enter()?;
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -109,7 +109,7 @@ impl Device {
             if let Err(error) = run() {
                 eprintln!("a device did not start: {error:#}");
             }
-        });
+        })?;
         let tunnel = starts.recv().context("a device did not start")?;
         seen.own(tunnel.clone());
         Ok(Self { id, tunnel, seen, stop: Some(stop), thread: Some(thread) })

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are its output")]
 
 mod first_packets;
+mod forward;
 mod nat;
 mod roaming;
 mod silent;
@@ -27,6 +28,10 @@ struct Cli {
 enum Command {
     /// Changes of the network under a tunnel.
     Roaming(roaming::Args),
+    /// Two members behind translators, through a third.
+    Forward(forward::Args),
+    /// What forwarding costs the third.
+    ForwardCost(forward::CostArgs),
     /// Which networks can reach which.
     Nat(nat::Args),
     /// What a stranger gets for an answer.
@@ -47,6 +52,8 @@ struct Verdict {
 fn run() -> Result<Verdict> {
     match Cli::parse().command {
         Command::Roaming(args) => roaming::run(&args),
+        Command::Forward(args) => forward::run(&args),
+        Command::ForwardCost(args) => forward::cost(&args),
         Command::Nat(args) => nat::run(&args),
         Command::Silent(args) => silent::run(&args),
         Command::FirstPackets(args) => first_packets::run(&args),

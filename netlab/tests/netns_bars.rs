@@ -30,3 +30,9 @@ fn netns_first_packets_name_nothing() {
     let figure = figure(&["first-packets", "--connects", "10"]);
     assert!(figure.starts_with("0 names, keys or words readable"), "{figure}");
 }
+
+#[test]
+fn netns_two_behind_translators_talk_through_a_third_and_move_to_a_direct_path() {
+    let figure = figure(&["forward", "--each", "1"]);
+    assert!(figure.contains("direct in 2 of 2 pairs") && figure.ends_with(" 0 frames lost"), "{figure}");
+}

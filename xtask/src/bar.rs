@@ -27,6 +27,8 @@ const BARS: &[Bar] = &[
     measured::ROAMING,
     measured::SILENT,
     measured::FIRST_PACKETS,
+    measured::FORWARD,
+    measured::FORWARD_COST,
     measured::NAT,
     fold::BAR,
     search::BAR,

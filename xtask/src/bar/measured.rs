@@ -77,6 +77,20 @@ pub(crate) const FIRST_PACKETS: Bar = Bar {
     run: || verdict(&run("hexode-netlab", &["first-packets"])?),
 };
 
+pub(crate) const FORWARD: Bar = Bar {
+    name: "forward",
+    what: "two members behind translators who learn that they may talk, with a reachable third between them; needs root",
+    limit: "first byte through him within 1 s, direct at most 2 s later where it can be, no frame lost or out of order",
+    run: || verdict(&run("hexode-netlab", &["forward"])?),
+};
+
+pub(crate) const FORWARD_COST: Bar = Bar {
+    name: "forward-cost",
+    what: "64 MiB through a member, against 64 MiB into and out of his own tunnel; needs root",
+    limit: "at least half as fast by his processor's time, at most 2 ms added to the round trip",
+    run: || verdict(&run("hexode-netlab", &["forward-cost"])?),
+};
+
 pub(crate) const NAT: Bar = Bar {
     name: "nat",
     what: "two members behind each pair of networks, with and without a third; writes docs/reach.md; needs root",
