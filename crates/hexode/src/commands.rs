@@ -11,6 +11,7 @@ mod conversations;
 mod delete;
 mod demo;
 mod devices;
+mod doctor;
 mod down;
 mod edit;
 mod expire;
@@ -89,6 +90,7 @@ commands! {
     Open => open,
     Tokens => tokens,
     Status => status,
+    Doctor => doctor,
     Lock => lock,
     Unlock => unlock,
     Guard => guard,

@@ -313,6 +313,80 @@ pub struct Tunnel {
     /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// All ways to it that are known, and what came of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
+}
+
+/// The ways to another device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reach {
+    /// The paths that are open, the one in use among them.
+    pub paths: Vec<OpenPath>,
+    /// The devices that would forward to it.
+    #[schema(value_type = Vec<String>)]
+    pub offers: Vec<DeviceId>,
+    /// The devices that failed lately at forwarding to it.
+    pub failures: Vec<ForwardingFailure>,
+    /// What this device forwards between it and others.
+    pub forwarded: Vec<Forwarded>,
+}
+
+/// One way on which a tunnel's packets can travel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenPath {
+    /// The channel: `loopback`, `lan`, `internet` or `member`.
+    pub channel: String,
+    /// The other end's address; none on the channel `member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub remote: Option<SocketAddr>,
+    /// The member's device that forwards, on the channel `member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub via: Option<DeviceId>,
+    /// Whether it is the one in use.
+    pub used: bool,
+    /// Round trip, in microseconds.
+    pub round_trip_us: u64,
+    /// Packets sent on it.
+    pub sent: u64,
+    /// Packets of those that were lost.
+    pub lost: u64,
+    /// The largest packet it is known to carry, in bytes.
+    pub mtu: u16,
+}
+
+/// A device that failed at forwarding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ForwardingFailure {
+    /// The device.
+    #[schema(value_type = String)]
+    pub via: DeviceId,
+    /// When that was noticed.
+    pub at_ms: u64,
+    /// Packets sent through it; none if nothing came back at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<u64>,
+    /// Packets of those that were lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
+}
+
+/// What this device forwarded between two others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Forwarded {
+    /// The other of the two.
+    #[schema(value_type = String)]
+    pub with: DeviceId,
+    /// When it began.
+    pub since_ms: u64,
+    /// When a packet came last.
+    pub last_ms: u64,
+    /// Bytes passed on, both ways.
+    pub bytes: u64,
+    /// Packets dropped for want of budget or room.
+    pub dropped: u64,
 }
 
 /// How a tunnel stands.

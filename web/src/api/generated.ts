@@ -239,6 +239,32 @@ export type Forward = {
   to: string;
 };
 
+/** What this device forwarded between two others. */
+export type Forwarded = {
+  /** Bytes passed on, both ways. */
+  bytes: number;
+  /** Packets dropped for want of budget or room. */
+  dropped: number;
+  /** When a packet came last. */
+  last_ms: number;
+  /** When it began. */
+  since_ms: number;
+  /** The other of the two. */
+  with: string;
+};
+
+/** A device that failed at forwarding. */
+export type ForwardingFailure = {
+  /** When that was noticed. */
+  at_ms: number;
+  /** Packets of those that were lost. */
+  lost?: number | null;
+  /** Packets sent through it; none if nothing came back at all. */
+  sent?: number | null;
+  /** The device. */
+  via: string;
+};
+
 /** Founds a circle. */
 export type Found = {
   /** This device's name in it. */
@@ -403,6 +429,26 @@ export type OpenLink = {
   url: string;
 };
 
+/** One way on which a tunnel's packets can travel. */
+export type OpenPath = {
+  /** The channel: `loopback`, `lan`, `internet` or `member`. */
+  channel: string;
+  /** Packets of those that were lost. */
+  lost: number;
+  /** The largest packet it is known to carry, in bytes. */
+  mtu: number;
+  /** The other end's address; none on the channel `member`. */
+  remote?: string | null;
+  /** Round trip, in microseconds. */
+  round_trip_us: number;
+  /** Packets sent on it. */
+  sent: number;
+  /** Whether it is the one in use. */
+  used: boolean;
+  /** The member's device that forwards, on the channel `member`. */
+  via?: string | null;
+};
+
 /** A part of a conversation, oldest first. */
 export type Page = {
   /** The messages, in the conversation's order. */
@@ -461,6 +507,18 @@ export type Quote = {
   member_name: string;
   /** How its text begins; absent when there is none to show. */
   text?: string | null;
+};
+
+/** The ways to another device. */
+export type Reach = {
+  /** The devices that failed lately at forwarding to it. */
+  failures: Array<ForwardingFailure>;
+  /** What this device forwards between it and others. */
+  forwarded: Array<Forwarded>;
+  /** The devices that would forward to it. */
+  offers: Array<string>;
+  /** The paths that are open, the one in use among them. */
+  paths: Array<OpenPath>;
 };
 
 /** Puts a sign under a message. */
@@ -571,6 +629,7 @@ export type Tunnel = {
   /** Why the last attempt failed. */
   last_error?: string | null;
   path?: Path | null;
+  reach?: Reach | null;
   /** How it stands. */
   state: TunnelState;
 };

@@ -117,6 +117,15 @@ fn two_people_found_invite_join_verify_talk_and_part() {
       DEVICE     TUNNEL  CHANNEL   PATH             ROUND TRIP  KEY EXCHANGE    VERIFIED  SINCE
       Ben/phone  up      loopback  127.0.0.1:[PORT]  [TRIP]  X25519MLKEM768  by words  [TIME]
     ");
+    assert_says!(ann.run(&["doctor"]), @r"
+    exit 0
+    --- out
+    Friends:
+
+      Ben/phone: connected since [TIME]
+        CHANNEL   PATH             ROUND TRIP  LOST     LARGEST PACKET
+        loopback  127.0.0.1:[PORT]  [TRIP]  [LOST]  in use
+    ");
 
     // They talk; what Ben writes cannot act on Ann's terminal.
     let evil = "hello\u{1b}[2J Ann\n12:00 Ann: I owe you \u{202e}001";

@@ -156,6 +156,8 @@ pub(crate) use assert_says;
 
 /// What differs from run to run.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
+    (r"\d+ of \d+ +\d+ B +", "[LOST]  "),
+    (r"(ROUND TRIP  LOST) +", "$1     "),
     (r"/[\w/.-]*/\.tmp\w+", "[DIR]"),
     (r"\b[a-z2-7]{52}\b", "[ID]"),
     (r"(?m)^hexode:\S+|hexode:[a-z0-9]\S{40,}", "[LINK]"),

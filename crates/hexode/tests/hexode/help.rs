@@ -41,6 +41,7 @@ fn the_program_says_what_it_can_do() {
       open           Open the page of the running node in a browser, by a link that works once
       tokens         List, issue and revoke tokens: who may use the node over its loopback port
       status         Show how the node stands and who is connected how
+      doctor         Show every way to every device, what was tried, and what would help
       lock           Lock the node: close its tunnels and its vault and drop the keys from memory
       unlock         Unlock the node; makes the vault if there is none yet
       guard          Show or set how the vault is guarded while you are away or under duress

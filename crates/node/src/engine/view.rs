@@ -99,7 +99,9 @@ impl CircleState {
                 let addresses = self.known.get(&device.id).cloned().unwrap_or_default();
                 let state = match link {
                     Some(_) => api::TunnelState::Up,
-                    None if addresses.is_empty() => api::TunnelState::NoAddress,
+                    None if addresses.is_empty() && tried.is_none_or(|tried| tried.through.is_empty()) => {
+                        api::TunnelState::NoAddress
+                    }
                     None => api::TunnelState::Dialling,
                 };
                 api::Tunnel {
@@ -108,6 +110,7 @@ impl CircleState {
                     addresses,
                     attempts: tried.map_or(0, |tried| tried.attempts),
                     last_error: tried.and_then(|tried| tried.error.clone()),
+                    reach: Some(reach_view(&device.id, snapshot, access.ctx.time.wall_ms)),
                     device,
                 }
             })
@@ -285,6 +288,51 @@ fn path_view(link: &tunnel::LinkStatus, now_ms: u64) -> api::Path {
         dialled: link.initiated,
         received: link.received,
         sent: link.sent,
+    }
+}
+
+fn reach_view(device: &DeviceId, snapshot: &tunnel::Snapshot, now_ms: u64) -> api::Reach {
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let at_ms = |ago: std::time::Duration| now_ms.saturating_sub(micros(ago) / 1000);
+    let link = snapshot.links.iter().find(|link| link.device == *device);
+    let paths = link.into_iter().flat_map(|link| &link.paths).map(|path| api::OpenPath {
+        channel: channel(path.class).to_owned(),
+        remote: path.remote.address(),
+        via: path.remote.member(),
+        used: path.used,
+        round_trip_us: micros(path.round_trip),
+        sent: path.sent,
+        lost: path.lost,
+        mtu: path.mtu,
+    });
+    let tried = snapshot.unreachable.iter().find(|tried| tried.device == *device);
+    let blamed = snapshot.blamed.iter().filter(|blamed| blamed.peer == *device);
+    let failures = blamed.map(|blamed| {
+        let (sent, lost) = match blamed.fault {
+            tunnel::Fault::Silent => (None, None),
+            tunnel::Fault::Lost { sent, lost } => (Some(sent), Some(lost)),
+        };
+        api::ForwardingFailure { via: blamed.member, at_ms: at_ms(blamed.ago), sent, lost }
+    });
+    let forwarded = snapshot.forwarded.iter().filter_map(|forwarded| {
+        let with = match forwarded.pair {
+            (one, other) if one == *device => other,
+            (one, other) if other == *device => one,
+            _ => return None,
+        };
+        Some(api::Forwarded {
+            with,
+            since_ms: at_ms(forwarded.since),
+            last_ms: at_ms(forwarded.last),
+            bytes: forwarded.bytes,
+            dropped: forwarded.dropped,
+        })
+    });
+    api::Reach {
+        paths: paths.collect(),
+        offers: tried.map(|tried| tried.through.clone()).unwrap_or_default(),
+        failures: failures.collect(),
+        forwarded: forwarded.collect(),
     }
 }
 

@@ -111,6 +111,7 @@ fn tunnel(of: u8) -> Tunnel {
         addresses: vec!["192.0.2.1:4000".parse().unwrap()],
         attempts: 4,
         last_error: Some("timed out".into()),
+        reach: None,
     }
 }
 
