@@ -3,6 +3,7 @@
 pub(crate) mod canary;
 pub(crate) mod capture;
 pub(crate) mod catch_up;
+pub(crate) mod dht;
 pub(crate) mod dial;
 pub(crate) mod idle;
 pub(crate) mod kill;

@@ -37,6 +37,15 @@ impl Host {
     /// Starts a node on this runtime. Its vault is as durable as a person's; only the passphrase is stretched
     /// little, which no figure measures.
     pub(crate) fn start(home: &Path, bind: Ipv4Addr, lan: bool) -> Result<Self> {
+        Self::with(home, bind, lan, node::Dht::Off)
+    }
+
+    /// Starts a node that finds members on the DHT alone.
+    pub(crate) fn on_dht(home: &Path, bind: Ipv4Addr, dht: node::Dht) -> Result<Self> {
+        Self::with(home, bind, false, dht)
+    }
+
+    fn with(home: &Path, bind: Ipv4Addr, lan: bool, dht: node::Dht) -> Result<Self> {
         let kdf = Kdf::Argon2id { memory_kib: 64, passes: 1, lanes: 1 };
         let node = Node::start(Setup {
             home: home.to_owned(),
@@ -44,6 +53,7 @@ impl Host {
             fixed: Vec::new(),
             lan,
             willing: node::Willing::default(),
+            dht,
             vault: Options { durability: Durability::Full, kdf: Some(kdf) },
         })
         .map_err(plain)?;

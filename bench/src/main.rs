@@ -54,6 +54,8 @@ enum Command {
     Canary(bars::canary::Args),
     /// What of the demo can be read in its packets; needs root for a network namespace.
     Capture(bars::capture::Args),
+    /// Two members whose addresses all changed, on a local DHT; and what its records tell an observer.
+    Dht(bars::dht::Args),
     /// Runs one node under orders from the standard input.
     #[command(hide = true)]
     Node(node_role::Args),
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
                 Command::Kill(args) => bars::kill::run(&args).await.map(Some),
                 Command::Canary(args) => bars::canary::run(&args).await.map(Some),
                 Command::Capture(args) => bars::capture::run(&args).map(Some),
+                Command::Dht(args) => bars::dht::run(&args).await.map(Some),
                 Command::Node(args) => node_role::run(args).await.map(|()| None),
                 Command::Endpoint => endpoint::serve().await.map(|()| None),
             }

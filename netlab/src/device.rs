@@ -86,6 +86,7 @@ impl Device {
             fixed: Vec::new(),
             lan: None,
             willing: Willing::default(),
+            dht: None,
             timing: Timing::default(),
         };
         let seen = Arc::new(Seen::default());
@@ -255,7 +256,8 @@ impl Seen {
                 Some(text) => state.learn(device, text),
                 None => state.frames.push((Instant::now(), bytes.to_vec())),
             },
-            Event::Knocked { .. } | Event::Refused { .. } | Event::Unreachable { .. } => {}
+            Event::Knocked { .. } | Event::Refused { .. } | Event::Unreachable { .. } | Event::Dht { .. } => {
+            }
         }
         drop(state);
         self.changed.notify_all();

@@ -383,6 +383,7 @@ impl World {
             fixed: Vec::new(),
             lan: false,
             willing: Default::default(),
+            dht: node::Dht::Off,
             vault: Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) },
         };
         let entropy = Seeded::new(seed.wrapping_add(device.lives));

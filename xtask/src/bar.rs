@@ -30,6 +30,7 @@ const BARS: &[Bar] = &[
     measured::FORWARD,
     measured::FORWARD_COST,
     measured::NAT,
+    measured::DHT,
     fold::BAR,
     search::BAR,
     erased::BAR,

@@ -7,12 +7,13 @@
 //! seed or a message and leave [`Entropy`] to whoever owns the shell.
 //!
 //! # Sources
-//! SHA-256: FIPS 180-4 · HMAC: RFC 2104 · HKDF: RFC 5869 · PBKDF2: RFC 8018 · Ed25519: RFC 8032 · X25519: RFC 7748 · AES-256-GCM: NIST SP 800-38D.
+//! SHA-256, SHA-1: FIPS 180-4 · HMAC: RFC 2104 · HKDF: RFC 5869 · PBKDF2: RFC 8018 · Ed25519: RFC 8032 · X25519: RFC 7748 · AES-256-GCM: NIST SP 800-38D.
 
 #![warn(missing_docs)]
 
 mod agree;
 mod entropy;
+mod foreign;
 mod hash;
 mod seal;
 mod sign;
@@ -20,6 +21,7 @@ mod stretch;
 
 pub use agree::agree_static;
 pub use entropy::{Entropy, OsEntropy};
+pub use foreign::{danger_sha1, danger_verify_bare};
 pub use hash::{Hasher, derive_key, hash, mac};
 pub use seal::{SealError, SealingKey};
 pub use sign::{SignatureError, SigningKey, verify};

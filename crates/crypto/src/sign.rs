@@ -31,6 +31,10 @@ impl SigningKey {
         &self.seed
     }
 
+    pub(crate) fn pair(&self) -> &Ed25519KeyPair {
+        &self.pair
+    }
+
     /// Returns the public half.
     pub fn public(&self) -> [u8; 32] {
         self.pair.public_key().as_ref().try_into().expect("an Ed25519 public key has 32 bytes")

@@ -105,6 +105,26 @@ pub struct Circle {
     /// What went wrong with this circle's tunnel or admission, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// How the rendezvous on the DHT stands; absent while it is off, and until something was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendezvous: Option<Rendezvous>,
+}
+
+/// How finding members on the Mainline DHT stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rendezvous {
+    /// How many nodes of the DHT are known.
+    pub nodes: u32,
+    /// How many of them keep where this device is.
+    pub kept_by: u32,
+    /// How many times this device told where it is, since it was unlocked.
+    pub told: u64,
+    /// When it did last.
+    pub told_ms: Option<u64>,
+    /// How many times a device was looked for that could not be reached.
+    pub looked: u64,
+    /// How many times one had said something new.
+    pub found: u64,
 }
 
 /// Where a device stands in a circle.

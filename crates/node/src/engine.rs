@@ -13,6 +13,7 @@ mod change;
 mod circle;
 mod compose;
 mod contacts;
+mod dht;
 mod flow;
 mod guard;
 mod join;
@@ -144,8 +145,24 @@ pub struct Setup {
     pub lan: bool,
     /// Whether, and how much, this device forwards for other members.
     pub willing: tunnel::Willing,
+    /// Whether members are looked for on the Mainline DHT.
+    pub dht: Dht,
     /// How the vault is made and kept.
     pub vault: vault::Options,
+}
+
+/// Whether members are looked for on the Mainline DHT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dht {
+    /// As the vault remembers it; off if it was never switched on.
+    Remembered,
+    /// Not, and this is remembered.
+    Off,
+    /// They are, and this is remembered.
+    On {
+        /// Nodes of the DHT to begin with; if there are none, those that were named last.
+        bootstrap: Vec<SocketAddr>,
+    },
 }
 
 /// The engine of one device.
@@ -229,7 +246,8 @@ impl Engine {
         effects
     }
 
-    fn opened(&mut self, vault: Vault, now: Duration) -> Result<Vec<Effect>, ApiError> {
+    fn opened(&mut self, mut vault: Vault, now: Duration) -> Result<Vec<Effect>, ApiError> {
+        dht::settle(&mut vault, &mut self.setup.dht).map_err(|error| from_store(&error))?;
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();

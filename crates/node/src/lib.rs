@@ -23,7 +23,7 @@ mod selfcheck;
 mod shell;
 mod words;
 
-pub use engine::Setup;
+pub use engine::{Dht, Setup};
 pub use node::Node;
 pub use pump::Pump;
 pub use tunnel::Willing;

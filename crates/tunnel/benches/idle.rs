@@ -64,6 +64,7 @@ fn start(seed: u8) -> (Tunnel, mpsc::Receiver<Event>) {
                 fixed: Vec::new(),
                 lan: None,
                 willing: Willing::default(),
+                dht: None,
                 timing: Timing::default(),
             };
             let sink = Arc::new(move |event| drop(events_in.send(event)));

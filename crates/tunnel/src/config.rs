@@ -23,6 +23,8 @@ pub struct Config {
     pub lan: Option<LanConfig>,
     /// Whether, and how much, this device forwards for other members.
     pub willing: Willing,
+    /// How to find members on the Mainline DHT; `None` switches it off.
+    pub dht: Option<crate::dht::DhtConfig>,
     /// Time limits and intervals.
     pub timing: Timing,
 }

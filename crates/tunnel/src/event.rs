@@ -3,7 +3,7 @@ use std::{fmt, net::SocketAddr, ops::Deref};
 use tokio::sync::OwnedSemaphorePermit;
 use wire::DeviceId;
 
-use crate::RefuseReason;
+use crate::{RefuseReason, dht::DhtStatus};
 
 /// Names one link of this tunnel; never used again while the tunnel runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,14 @@ pub enum Event {
     Bound {
         /// Addresses that others may dial.
         addresses: Vec<SocketAddr>,
+    },
+    /// Something was done on the DHT.
+    Dht {
+        /// How the rendezvous stands.
+        status: DhtStatus,
+        /// Now and then: nodes that answered, at most sixty-four, to be kept for
+        /// [`DhtConfig::remembered`](crate::dht::DhtConfig::remembered) at the next start.
+        nodes: Option<Vec<SocketAddr>>,
     },
     /// A link is up: both ends have proved who they are, in this very session.
     Up {

@@ -4,9 +4,10 @@ use crypto::SigningKey;
 use wire::{DeviceId, limits};
 
 use crate::{
-    framing,
+    dht, framing,
     hello::{self, Binding, Kind, Statement},
-    lan::{self, Whereabouts},
+    lan,
+    whereabouts::Whereabouts,
 };
 
 /// Makes valid hellos: a member's and a newcomer's.
@@ -44,6 +45,27 @@ pub fn whereabouts() -> Vec<u8> {
 /// Tells whether bytes are what is sealed in an announcement.
 pub fn is_whereabouts(plain: &[u8]) -> bool {
     Whereabouts::decode(plain).is_some()
+}
+
+/// Makes what nodes of the DHT answer.
+pub fn dht_answers() -> Vec<Vec<u8>> {
+    dht::answers(&key())
+}
+
+/// Tells whether bytes are what a node of the DHT answers.
+pub fn is_dht_answer(bytes: &[u8]) -> bool {
+    dht::is_answer(bytes)
+}
+
+/// Tells whether bytes are an answer with a record that is taken.
+pub fn is_dht_record(bytes: &[u8]) -> bool {
+    dht::is_record(&key(), bytes)
+}
+
+/// Makes all that an observer of the DHT sees of a device's record of a day but its sequence number: place, key,
+/// signature and value.
+pub fn dht_record(secret: &[u8; 32], device: &SigningKey, at: u64) -> [Vec<u8>; 4] {
+    dht::seen(secret, device, at)
 }
 
 fn key() -> SigningKey {

@@ -12,7 +12,6 @@ mod packet;
 mod secret;
 mod socket;
 
-pub(crate) use beacon::{Beacon, Finding, Setting};
+pub(crate) use beacon::Beacon;
 pub use packet::{LanError, Packet, decode};
 pub(crate) use packet::{announcement, query};
-pub(crate) use secret::Whereabouts;

@@ -25,6 +25,7 @@ mod accept;
 mod command;
 mod config;
 mod contact;
+pub mod dht;
 mod dial;
 mod doorway;
 mod endpoint;
@@ -47,6 +48,7 @@ mod status;
 mod tls;
 mod transport;
 mod tunnel;
+mod whereabouts;
 
 pub use command::{CloseReason, Command, Knock, RefuseReason};
 pub use config::{BindError, Config, LanConfig, Timing};

@@ -4,6 +4,7 @@ mod dialling;
 mod links;
 mod newcomers;
 mod reach;
+mod rendezvous;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,12 +24,13 @@ use tokio::{
 };
 use wire::DeviceId;
 
-use self::{dialling::Dialled, newcomers::Decided};
+use self::{dialling::Dialled, newcomers::Decided, rendezvous::Meeting};
 use crate::{
     BindError, Command, Config, DownReason, EventSink, Fault, LanConfig, LinkId, RefuseReason, Snapshot,
     Timing, UnreachableStatus,
     accept::{self, Heard, Porter},
     contact::Contact,
+    dht::DhtConfig,
     endpoint,
     forward::{Forwarding, Through, Told},
     gate::Gate,
@@ -38,6 +40,7 @@ use crate::{
     link::{Link, News},
     own::Witnesses,
     transport::code,
+    whereabouts,
 };
 
 /// Binds the endpoint and starts the loop.
@@ -90,7 +93,10 @@ struct Shell {
     stale: bool,
     /// Discovery on the local network, and what it has to know.
     lan: Option<LanConfig>,
-    setting: watch::Sender<lan::Setting>,
+    setting: watch::Sender<whereabouts::Setting>,
+    /// Rendezvous on the DHT.
+    dht: Option<DhtConfig>,
+    meeting: Meeting,
     tasks: JoinSet<()>,
     outlets: Outlets,
 }
@@ -103,8 +109,8 @@ struct Outlets {
     knocking: mpsc::UnboundedSender<Knocking>,
     decided: mpsc::UnboundedSender<Decided>,
     links: mpsc::UnboundedSender<News>,
-    found: mpsc::Sender<lan::Finding>,
     told: mpsc::Sender<Told>,
+    found: mpsc::Sender<whereabouts::Finding>,
 }
 
 struct Inbox {
@@ -113,8 +119,8 @@ struct Inbox {
     knocking: mpsc::UnboundedReceiver<Knocking>,
     decided: mpsc::UnboundedReceiver<Decided>,
     links: mpsc::UnboundedReceiver<News>,
-    found: mpsc::Receiver<lan::Finding>,
     told: mpsc::Receiver<Told>,
+    found: mpsc::Receiver<whereabouts::Finding>,
 }
 
 impl Shell {
@@ -156,7 +162,9 @@ impl Shell {
             last_link: 0,
             stale: true,
             lan: config.lan,
-            setting: watch::Sender::new(lan::Setting::default()),
+            setting: watch::Sender::new(whereabouts::Setting::default()),
+            dht: config.dht,
+            meeting: Meeting::new(),
             tasks: JoinSet::new(),
             outlets: Outlets { heard, dialled, knocking, decided, links, found, told },
         };
@@ -192,6 +200,7 @@ impl Shell {
             self.tasks.spawn(beacon.run());
         }
         self.tasks.spawn(reach::keep_told(self.endpoint.clone(), self.outside.subscribe()));
+        self.start_dht();
         let mut watcher = self.endpoint.watch_addr();
         self.bound(watcher.get().ip_addrs().copied().collect());
 
@@ -205,6 +214,7 @@ impl Shell {
                     .filter(|(device, _)| self.wants(device))
                     .filter_map(|(_, c)| c.due())
                     .min();
+                self.seek();
             }
             let alarm = async {
                 match due {
@@ -224,6 +234,10 @@ impl Shell {
                 Some(found) = inbox.found.recv() => self.know(found.device, &found.addresses),
                 Ok(address) = watcher.updated() => self.bound(address.ip_addrs().copied().collect()),
                 () = alarm => self.dial_due(),
+                () = self.meeting.changed() => {
+                    self.handle_meeting();
+                    continue;
+                }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     if let Err(error) = done && error.is_panic() {
                         tracing::error!(%error, "a task of the tunnel failed");

@@ -23,5 +23,17 @@ pub(super) fn decoders() -> Vec<Decoder> {
             bound: SMALL,
             run: Box::new(fuzzing::is_whereabouts),
         },
+        Decoder {
+            name: "dht-answer",
+            seeds: fuzzing::dht_answers(),
+            bound: SMALL,
+            run: Box::new(fuzzing::is_dht_answer),
+        },
+        Decoder {
+            name: "dht-record",
+            seeds: fuzzing::dht_answers().into_iter().take(1).collect(),
+            bound: SMALL,
+            run: Box::new(fuzzing::is_dht_record),
+        },
     ]
 }

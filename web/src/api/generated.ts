@@ -43,6 +43,7 @@ export type Circle = {
   members: number;
   /** Its name; absent until a newcomer has been let in. */
   name?: string | null;
+  rendezvous?: Rendezvous | null;
   role?: Role | null;
   /** The hash of the roster: equal on two devices that see the same circle. */
   roster_digest: string;
@@ -537,6 +538,22 @@ export type Reaction = {
   names: Array<string>;
   /** The sign. */
   sign: string;
+};
+
+/** How finding members on the Mainline DHT stands. */
+export type Rendezvous = {
+  /** How many times one had said something new. */
+  found: number;
+  /** How many of them keep where this device is. */
+  kept_by: number;
+  /** How many times a device was looked for that could not be reached. */
+  looked: number;
+  /** How many nodes of the DHT are known. */
+  nodes: number;
+  /** How many times this device told where it is, since it was unlocked. */
+  told: number;
+  /** When it did last. */
+  told_ms?: number | null;
 };
 
 /** What a member may do in a circle, from the most to the least. */

@@ -104,6 +104,13 @@ pub(crate) const NAT: Bar = Bar {
     },
 };
 
+pub(crate) const DHT: Bar = Bar {
+    name: "dht",
+    what: "two members whose addresses all changed find each other on a local DHT; what its records tell an observer",
+    limit: "at most 60 s; a month's records share no more than chance has it",
+    run: || verdict(&report(&["dht"])?),
+};
+
 /// Builds the bench in release and runs one measurement; what it says on the way goes to this terminal.
 fn measure(words: &[&str]) -> Result<Verdict> {
     verdict(&report(words)?)

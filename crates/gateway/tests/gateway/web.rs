@@ -42,6 +42,7 @@ impl Site {
             fixed: Vec::new(),
             lan: false,
             willing: Default::default(),
+            dht: node::Dht::Off,
             vault: Options {
                 kdf: Some(Kdf::Argon2id { memory_kib: 64, passes: 1, lanes: 1 }),
                 ..Options::default()

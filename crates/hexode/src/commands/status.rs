@@ -1,4 +1,4 @@
-use node::api::{Circle, Path, Tunnel, TunnelState};
+use node::api::{Circle, Path, Rendezvous, Tunnel, TunnelState};
 use serde::Serialize;
 
 use super::{
@@ -86,10 +86,30 @@ fn show_circle(circle: &Circle) -> String {
     if !addresses.is_empty() {
         shown.push_str(&format!("  reachable at {}\n", addresses.join(", ")));
     }
+    if let Some(rendezvous) = &circle.rendezvous {
+        shown.push_str(&show_rendezvous(rendezvous));
+    }
     if let Some(trouble) = &circle.trouble {
         shown.push_str(&format!("  trouble: {}\n", text::block(trouble)));
     }
     shown
+}
+
+fn show_rendezvous(rendezvous: &Rendezvous) -> String {
+    let told = match rendezvous.told_ms {
+        Some(told) => {
+            format!("told at {}, kept by {}", time::minute(told), text::count(rendezvous.kept_by, "node"))
+        }
+        None if rendezvous.nodes == 0 => {
+            "no node of it is known; `hexode up --dht-bootstrap` names one".into()
+        }
+        None => "nobody keeps where this device is".into(),
+    };
+    let looked = match rendezvous.looked {
+        0 => String::new(),
+        looked => format!(", looked {}, found {}", text::count(looked, "time"), rendezvous.found),
+    };
+    format!("  DHT: {told}{looked}\n")
 }
 
 fn show_tunnels(tunnels: &[Tunnel]) -> String {

@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::Path, pin::pin};
 
 use gateway::{Door, Ended, WebDoor};
-use node::{Node, Setup, Willing, api::ErrorKind};
+use node::{Dht, Node, Setup, Willing, api::ErrorKind};
 use serde::Serialize;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<SocketAddr>,
 
-    /// Where others reach this device from outside, as ADDRESS:PORT, if its router is set up so; several times for more
+    /// Where others reach this device from outside, as ADDRESS:PORT, if its router is set up so
     #[arg(long, value_name = "ADDRESS")]
     address: Vec<SocketAddr>,
 
@@ -39,6 +39,18 @@ pub(crate) struct Args {
     /// Do not forward packets of two other members who cannot reach each other
     #[arg(long)]
     no_forward: bool,
+
+    /// Look for members on the Mainline DHT, too, and be found there; remembered until --no-dht
+    #[arg(long, conflicts_with = "no_dht")]
+    dht: bool,
+
+    /// A node of the DHT to begin with, as ADDRESS:PORT; several times for more; implies --dht
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_dht")]
+    dht_bootstrap: Vec<SocketAddr>,
+
+    /// Leave the DHT alone again; remembered
+    #[arg(long, hide = true)]
+    no_dht: bool,
 
     /// The loopback port on which the page is served [default: any free one, the same every time]
     #[arg(long, value_name = "PORT", conflicts_with = "no_web")]
@@ -73,12 +85,18 @@ impl Args {
             door = door.with_web(web);
         }
         let socket = door.path().to_owned();
+        let dht = match (self.no_dht, self.dht || !self.dht_bootstrap.is_empty()) {
+            (true, _) => Dht::Off,
+            (false, true) => Dht::On { bootstrap: self.dht_bootstrap },
+            (false, false) => Dht::Remembered,
+        };
         let setup = Setup {
             home: session.home.clone(),
             bind: self.bind,
             fixed: self.address,
             lan: !self.no_lan,
             willing: Willing { on: !self.no_forward, ..Willing::default() },
+            dht,
             vault: vault::Options::default(),
         };
         let node = Node::start(setup)?;

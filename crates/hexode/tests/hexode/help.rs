@@ -119,8 +119,7 @@ fn the_program_says_what_it_can_do() {
               Which circle, by name or id; needed only when this device belongs to several
 
           --address <ADDRESS>
-              Where others reach this device from outside, as ADDRESS:PORT, if its router is set up so;
-              several times for more
+              Where others reach this device from outside, as ADDRESS:PORT, if its router is set up so
 
       -v, --verbose...
               Log more to standard error; twice and thrice for still more
@@ -130,6 +129,12 @@ fn the_program_says_what_it_can_do() {
 
           --no-forward
               Do not forward packets of two other members who cannot reach each other
+
+          --dht
+              Look for members on the Mainline DHT, too, and be found there; remembered until --no-dht
+
+          --dht-bootstrap <ADDRESS>
+              A node of the DHT to begin with, as ADDRESS:PORT; several times for more; implies --dht
 
           --web-port <PORT>
               The loopback port on which the page is served [default: any free one, the same every time]

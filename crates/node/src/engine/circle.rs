@@ -19,6 +19,7 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, S
 use super::{
     Ctx, Effect, Setup,
     contacts::Contacts,
+    dht,
     link::{ChainKey, Link},
     talk::{Kept, Talk},
 };
@@ -57,6 +58,8 @@ pub(crate) struct CircleState {
     pub(crate) contacts: Contacts,
     pub(crate) listen_port: u16,
     pub(crate) trouble: Option<String>,
+    /// What was heard of the rendezvous on the DHT.
+    pub(crate) dht: dht::Heard,
 
     /// What is kept in memory of messages.
     pub(crate) talk: Talk,
@@ -103,6 +106,7 @@ impl CircleState {
             contacts: Contacts::default(),
             listen_port: 0,
             trouble: None,
+            dht: dht::Heard::default(),
             talk: Talk::default(),
             written: Vec::new(),
             fresh: Vec::new(),
@@ -167,6 +171,7 @@ impl CircleState {
             port_fallback: setup.bind.iter().all(|address| address.port() == 0),
             lan: setup.lan.then(tunnel::LanConfig::default),
             willing: setup.willing,
+            dht: self.dht_config(&setup.dht),
             timing: tunnel::Timing::default(),
         };
         let mut effects = vec![Effect::Start(Box::new(config))];
@@ -279,6 +284,7 @@ impl CircleState {
         self.contacts = std::mem::take(&mut old.contacts);
         self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
+        self.dht = std::mem::take(&mut old.dht);
         effects.extend(old.links.keys().map(|device| self.close(*device)));
         if let (Standing::Awaiting, Some(invitation)) = (self.standing, &self.invitation) {
             effects.push(Effect::Tunnel(self.id, self.knock(invitation)));
@@ -389,6 +395,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     }
     state.rendezvous =
         vault.rendezvous(record.row)?.into_iter().map(|held| (held.epoch, held.secret)).collect();
+    state.dht = dht::remembered(vault, &record.circle)?;
     Ok(state)
 }
 

@@ -70,6 +70,7 @@ impl CircleState {
                 self.handle_knock(ctx, link, device, invitation, &request)
             }
             tunnel::Event::Refused { reason } => self.handle_refused(ctx, reason),
+            tunnel::Event::Dht { status, nodes } => self.handle_dht(ctx, &status, nodes),
             tunnel::Event::Unreachable { device, attempts, error } => {
                 self.unreachable.insert(device, (attempts, error));
                 Ok(())

@@ -29,6 +29,7 @@ impl CircleState {
             roster_digest: hex(&roster.digest()),
             addresses: self.addresses.clone(),
             trouble: self.trouble.clone(),
+            rendezvous: self.dht_view(),
         }
     }
 

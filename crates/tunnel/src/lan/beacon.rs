@@ -2,39 +2,26 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{mpsc, watch},
     time::sleep_until,
 };
-use wire::{DeviceId, limits};
+use wire::DeviceId;
 
 use super::{
     packet::{self, Packet},
-    secret::{self, Names, Whereabouts},
+    secret::{self, Names},
     socket::Sockets,
 };
-use crate::LanConfig;
-
-/// What the beacon has to know, as it changes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Setting {
-    /// The rendezvous secrets, the current one first.
-    pub(crate) secrets: Vec<[u8; 32]>,
-    /// Where this device listens.
-    pub(crate) addresses: Vec<SocketAddr>,
-}
-
-/// A device that announced itself.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    pub(crate) device: DeviceId,
-    pub(crate) addresses: Vec<SocketAddr>,
-}
+use crate::{
+    LanConfig,
+    whereabouts::{Finding, Setting, Whereabouts, random, unix_now, worth_telling},
+};
 
 /// The one task that announces a circle's device on the local network and listens for the others.
 pub(crate) struct Beacon {
@@ -186,38 +173,8 @@ impl Circle {
     }
 }
 
-/// Keeps the addresses at which others can do something.
-fn worth_telling(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let useful = |address: &&SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => {
-            !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
-        }
-        // A link-local address means something only with the name of an interface, which differs between devices.
-        IpAddr::V6(ip) => {
-            !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local()
-        }
-    };
-    addresses
-        .iter()
-        .filter(useful)
-        .filter(|address| address.port() != 0)
-        .take(limits::ADDRESSES)
-        .copied()
-        .collect()
-}
-
 /// By how many seconds another device's clock may be ahead: the slack of one period.
 const AHEAD: u64 = 86_400;
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// Returns a random part of a duration.
-fn random(most: Duration) -> Duration {
-    let part = u16::from_be_bytes(crypto::Entropy::bytes(&mut crypto::OsEntropy));
-    most.mul_f64(f64::from(part) / f64::from(u16::MAX))
-}
 
 /// Within what time a circle begins to speak, so that two on one device do not begin together.
 const START: Duration = Duration::from_secs(2);

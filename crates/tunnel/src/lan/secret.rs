@@ -1,13 +1,11 @@
 //! What the rendezvous secret makes of a circle and its devices in one period.
 
-use std::net::SocketAddr;
-
 use crypto::SealingKey;
 use data_encoding::BASE32_NOPAD;
-use serde::{Deserialize, Serialize};
-use wire::{DeviceId, limits};
+use wire::DeviceId;
 
 use super::packet;
+use crate::whereabouts::{DAY, Whereabouts};
 
 /// The names and the key of one circle in one period. Made of them nobody can tell the circle, nor its names in
 /// another period.
@@ -16,15 +14,6 @@ pub(crate) struct Names {
     service: String,
     tokens: [u8; 32],
     seal: SealingKey,
-}
-
-/// Where a device is, and when it said so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Whereabouts {
-    pub(crate) device: DeviceId,
-    /// In seconds since 1970 by the device's own clock.
-    pub(crate) at: u64,
-    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 /// Returns which period it is for a circle: days, which begin for each circle at a time of its own, so that the
@@ -86,26 +75,6 @@ impl Names {
     }
 }
 
-impl Whereabouts {
-    /// Encodes what is to be sealed.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let body = wire::encode(self);
-        let length = u16::try_from(body.len()).expect("sixteen addresses are far shorter");
-        let mut plain = [&length.to_be_bytes()[..], &body].concat();
-        // Always as long, whatever there is to say: the number of addresses would tell devices apart.
-        plain.resize(plain.len().max(PADDED), 0);
-        plain
-    }
-
-    /// Decodes what was sealed.
-    pub(crate) fn decode(plain: &[u8]) -> Option<Self> {
-        let (length, rest) = plain.split_first_chunk()?;
-        let body = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
-        let whereabouts: Self = wire::decode_canonical(body, PADDED).ok()?;
-        (whereabouts.addresses.len() <= limits::ADDRESSES).then_some(whereabouts)
-    }
-}
-
 /// Writes the beginning of some bytes as letters and digits.
 fn text(bytes: &[u8], length: usize) -> String {
     let mut text = BASE32_NOPAD.encode(bytes).to_ascii_lowercase();
@@ -113,15 +82,14 @@ fn text(bytes: &[u8], length: usize) -> String {
     text
 }
 
-const DAY: u64 = 86_400;
 /// The longest name of a service (RFC 6335 §5.1).
 const SERVICE: usize = 15;
 const TOKEN: usize = 26;
-/// Room for sixteen addresses of either family.
-const PADDED: usize = 384;
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::lan::packet::{Packet, decode};
 

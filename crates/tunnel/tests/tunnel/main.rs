@@ -6,6 +6,7 @@
     reason = "a test that does not hold should say where"
 )]
 
+mod dht;
 mod forwarding;
 mod harness;
 mod links;

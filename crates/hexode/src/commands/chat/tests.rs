@@ -100,6 +100,7 @@ fn circle() -> node::api::Circle {
         roster_digest: String::new(),
         addresses: Vec::new(),
         trouble: None,
+        rendezvous: None,
     }
 }
 

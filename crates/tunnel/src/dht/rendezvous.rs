@@ -1,0 +1,286 @@
+//! When to tell and when to look.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use crypto::SigningKey;
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep_until,
+};
+use wire::{DeviceId, limits};
+
+use super::{
+    DhtConfig, DhtStatus,
+    client::Client,
+    nodes::Nodes,
+    record::{self, Slot},
+};
+use crate::whereabouts::{DAY, Finding, Setting, Whereabouts, random, unix_now, worth_telling};
+
+/// The one task that tells where a circle's device is and looks for those that cannot be reached. One operation at a
+/// time, each with a socket of its own; between them there is none.
+pub(crate) struct Rendezvous {
+    pub(crate) key: SigningKey,
+    pub(crate) config: DhtConfig,
+    /// The addresses to send from, at most one of each family.
+    pub(crate) own: Vec<IpAddr>,
+    pub(crate) settings: watch::Receiver<Setting>,
+    /// The devices that cannot be reached.
+    pub(crate) sought: watch::Receiver<BTreeSet<DeviceId>>,
+    pub(crate) found: mpsc::Sender<Finding>,
+    pub(crate) progress: watch::Sender<Progress>,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    pub(crate) status: DhtStatus,
+    /// The nodes to be remembered.
+    pub(crate) nodes: Vec<SocketAddr>,
+}
+
+/// A device that is looked for.
+#[derive(Debug)]
+struct Sought {
+    tries: u32,
+    next: Instant,
+    /// What it said last, in seconds since 1970.
+    said: u64,
+}
+
+impl Rendezvous {
+    /// Runs until the shell is gone.
+    pub(crate) async fn run(mut self) {
+        let mut nodes = Nodes::new(&self.config.bootstrap, &self.config.remembered);
+        let mut sought: BTreeMap<DeviceId, Sought> = BTreeMap::new();
+        let (mut told, mut tell) = (Setting::default(), None::<Instant>);
+        let mut quiet = Instant::now();
+        loop {
+            let setting = self.settings.borrow_and_update().clone();
+            let addresses = self.worth_telling(&setting.addresses);
+            if setting.secrets.first() != told.secrets.first() || addresses != told.addresses {
+                tell = Some(
+                    Instant::now()
+                        + self.config.timing.settle.div_f64(4.0)
+                        + random(self.config.timing.settle),
+                );
+                told = Setting { addresses, ..setting.clone() };
+            }
+            if told.secrets.is_empty() || told.addresses.is_empty() {
+                tell = None;
+            }
+            let wanted = self.sought.borrow_and_update().clone();
+            let look = self
+                .next(&mut sought, &wanted, !setting.secrets.is_empty())
+                .map(|(device, at)| (device, at.max(quiet)));
+            let alarm = tell.into_iter().chain(look.map(|(_, at)| at)).min();
+            let due = async {
+                match alarm {
+                    Some(alarm) => sleep_until(alarm.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = self.settings.changed() => if changed.is_err() { return },
+                changed = self.sought.changed() => if changed.is_err() { return },
+                () = due => {
+                    let now = Instant::now();
+                    if tell.is_some_and(|tell| tell <= now) {
+                        let kept = self.tell(&mut nodes, &told).await;
+                        let again = if kept > 0 { self.config.timing.again } else { self.config.timing.retry };
+                        tell = Some(Instant::now() + again.mul_f64(0.7) + random(again.mul_f64(0.6)));
+                    } else if let Some((device, _)) = look {
+                        self.look(&mut nodes, &setting.secrets, device, &mut sought).await;
+                        quiet = Instant::now() + random(self.config.timing.pace);
+                    }
+                    self.progress.send_modify(|progress| {
+                        progress.status.nodes = nodes.count();
+                        progress.nodes = nodes.remembered();
+                    });
+                }
+            }
+        }
+    }
+
+    /// Picks who is to be looked for next, and when.
+    fn next(
+        &self,
+        sought: &mut BTreeMap<DeviceId, Sought>,
+        wanted: &BTreeSet<DeviceId>,
+        can: bool,
+    ) -> Option<(DeviceId, Instant)> {
+        // Who was reached for as long as the longest pause is looked for anew when he is lost again.
+        let now = Instant::now();
+        sought
+            .retain(|device, sought| wanted.contains(device) || sought.next + self.config.timing.last > now);
+        for device in wanted {
+            sought.entry(*device).or_insert_with(|| Sought {
+                tries: 0,
+                next: now + self.config.timing.first.mul_f64(0.5) + random(self.config.timing.first),
+                said: 0,
+            });
+        }
+        let due = wanted.iter().filter_map(|device| Some((*device, sought.get(device)?.next)));
+        due.min_by_key(|(_, next)| *next).filter(|_| can)
+    }
+
+    /// Puts this device's record; returns how many nodes keep it.
+    async fn tell(&self, nodes: &mut Nodes, setting: &Setting) -> usize {
+        let Some(secret) = setting.secrets.first() else { return 0 };
+        let device = DeviceId::new(self.key.public());
+        let at = unix_now();
+        let slot = Slot::new(secret, device, record::period(at));
+        let said = Whereabouts { device, at, addresses: setting.addresses.clone() };
+        let mut kept = 0;
+        for own in &self.own {
+            match self.put(nodes, *own, &slot, &said).await {
+                Ok(count) => kept += count,
+                Err(error) => tracing::debug!(%error, "a record was not put"),
+            }
+        }
+        self.progress.send_modify(|progress| {
+            progress.status.kept_by = kept;
+            progress.status.told += u64::from(kept > 0);
+        });
+        kept
+    }
+
+    async fn put(
+        &self,
+        nodes: &mut Nodes,
+        own: IpAddr,
+        slot: &Slot,
+        said: &Whereabouts,
+    ) -> io::Result<usize> {
+        let start = nodes.start(own);
+        if start.is_empty() {
+            return Ok(0);
+        }
+        let mut client = Client::open(own).await?;
+        let mut beyond = None;
+        let search = client.search(slot.place(), start.clone(), |item| {
+            beyond = beyond.max(slot.seq(item));
+            false
+        });
+        let search = search.await?;
+        let answered: Vec<_> = search.answered().map(|(address, _)| address).collect();
+        nodes.forget(&start, &answered);
+        nodes.learn(answered);
+        client.put(&search, &slot.seal(&self.key, said, beyond)).await
+    }
+
+    /// Looks for a device and passes on what it says, if that is new.
+    async fn look(
+        &self,
+        nodes: &mut Nodes,
+        secrets: &[[u8; 32]],
+        device: DeviceId,
+        sought: &mut BTreeMap<DeviceId, Sought>,
+    ) {
+        let said = self.said(nodes, secrets, device).await;
+        let Some(sought) = sought.get_mut(&device) else { return };
+        let timing = &self.config.timing;
+        let pause = timing.first.saturating_mul(2 << sought.tries.min(20)).min(timing.last);
+        sought.tries = sought.tries.saturating_add(1);
+        sought.next = Instant::now() + pause.mul_f64(0.75) + random(pause.mul_f64(0.5));
+        self.progress.send_modify(|progress| progress.status.looked += 1);
+        // What was said before, or is said again by one who kept it, is old news.
+        if let Some(said) = said.filter(|whereabouts| whereabouts.at > sought.said) {
+            sought.said = said.at;
+            self.progress.send_modify(|progress| progress.status.found += 1);
+            // The shell is gone when this fails; the task ends with it.
+            let _ = self.found.send(Finding { device, addresses: self.worth_telling(&said.addresses) }).await;
+        }
+    }
+
+    /// Returns the latest that a device said, under whatever secret and on whichever of two days it may have.
+    async fn said(&self, nodes: &mut Nodes, secrets: &[[u8; 32]], device: DeviceId) -> Option<Whereabouts> {
+        let now = unix_now();
+        for secret in secrets.iter().take(SECRETS) {
+            for period in periods(now) {
+                let slot = Slot::new(secret, device, period);
+                for own in &self.own {
+                    match self.fetch(nodes, *own, &slot, now).await {
+                        Ok(None) => {}
+                        Ok(said) => return said,
+                        Err(error) => tracing::debug!(%error, "a record was not looked for"),
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    async fn fetch(
+        &self,
+        nodes: &mut Nodes,
+        own: IpAddr,
+        slot: &Slot,
+        now: u64,
+    ) -> io::Result<Option<Whereabouts>> {
+        let start = nodes.start(own);
+        if start.is_empty() {
+            return Ok(None);
+        }
+        let mut client = Client::open(own).await?;
+        let mut latest: Option<Whereabouts> = None;
+        let search = client.search(slot.place(), start.clone(), |item| {
+            let said = slot.open(item).filter(|said| said.at <= now + AHEAD);
+            let opened = said.is_some();
+            if said.as_ref().map(|said| said.at) > latest.as_ref().map(|latest| latest.at) {
+                latest = said;
+            }
+            opened
+        });
+        let search = search.await?;
+        let answered: Vec<_> = search.answered().map(|(address, _)| address).collect();
+        nodes.forget(&start, &answered);
+        nodes.learn(answered);
+        Ok(latest)
+    }
+
+    /// Keeps the addresses at which others can do something; those of the loopback if there is no other network.
+    fn worth_telling(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+        if self.own.iter().all(IpAddr::is_loopback) {
+            addresses
+                .iter()
+                .filter(|address| address.ip().is_loopback())
+                .take(limits::ADDRESSES)
+                .copied()
+                .collect()
+        } else {
+            worth_telling(addresses)
+        }
+    }
+}
+
+/// Returns the days of which a record may be: today, and the nearer of the days beside it. A record is kept for two
+/// hours, clocks differ, and nobody begins the day's on the minute.
+fn periods(now: u64) -> [u64; 2] {
+    let today = record::period(now);
+    [today, if now % DAY < DAY / 2 { today.saturating_sub(1) } else { today + 1 }]
+}
+
+/// By how many seconds another device's clock may be ahead.
+const AHEAD: u64 = 3600;
+/// How many secrets are in use at once.
+const SECRETS: usize = 2;
+
+impl Default for super::DhtTiming {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(16),
+            // Nodes forget a record after two hours (BEP 44).
+            again: Duration::from_secs(50 * 60),
+            retry: Duration::from_secs(120),
+            first: Duration::from_secs(4),
+            last: Duration::from_secs(3600),
+            pace: Duration::from_secs(10),
+        }
+    }
+}
