@@ -247,7 +247,8 @@ impl Engine {
     }
 
     fn opened(&mut self, mut vault: Vault, now: Duration) -> Result<Vec<Effect>, ApiError> {
-        dht::settle(&mut vault, &mut self.setup.dht).map_err(|error| from_store(&error))?;
+        self.setup.dht =
+            dht::settle(&mut vault, self.setup.dht.clone()).map_err(|error| from_store(&error))?;
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();

@@ -16,26 +16,24 @@ pub(crate) struct Heard {
     status: Option<api::Rendezvous>,
 }
 
-/// Brings together what is wanted now and what the vault remembers.
-pub(crate) fn settle(vault: &mut Vault, wanted: &mut Dht) -> Result<(), StoreError> {
+/// Brings together what is wanted now and what the vault remembers, which from then on is that.
+pub(crate) fn settle(vault: &mut Vault, wanted: Dht) -> Result<Dht, StoreError> {
     let kept: Option<Vec<SocketAddr>> = vault.setting(SWITCH)?.and_then(|bytes| addresses(&bytes));
-    match wanted {
-        Dht::Remembered => {
-            *wanted = kept.map_or(Dht::Off, |bootstrap| Dht::On { bootstrap });
-            return Ok(());
+    let named = match wanted {
+        Dht::Remembered => return Ok(kept.map_or(Dht::Off, |bootstrap| Dht::On { bootstrap })),
+        Dht::On { bootstrap } if bootstrap.is_empty() => Some(kept.clone().unwrap_or_default()),
+        Dht::On { bootstrap } => Some(bootstrap),
+        Dht::Off => None,
+    };
+    if named != kept {
+        let mut turn = vault.begin()?;
+        match &named {
+            Some(bootstrap) => turn.set_setting(SWITCH, &wire::encode(bootstrap))?,
+            None => turn.remove_setting(SWITCH)?,
         }
-        Dht::On { bootstrap } if bootstrap.is_empty() => *bootstrap = kept.clone().unwrap_or_default(),
-        Dht::On { .. } | Dht::Off => {}
+        turn.commit()?;
     }
-    let mut turn = vault.begin()?;
-    match wanted {
-        Dht::On { bootstrap } if kept.as_ref() != Some(bootstrap) => {
-            turn.set_setting(SWITCH, &wire::encode(bootstrap))?;
-        }
-        Dht::Off if kept.is_some() => turn.remove_setting(SWITCH)?,
-        _ => return Ok(()),
-    }
-    turn.commit()
+    Ok(named.map_or(Dht::Off, |bootstrap| Dht::On { bootstrap }))
 }
 
 /// Reads the nodes that a circle remembers.
@@ -113,10 +111,7 @@ mod tests {
         let options = Options { kdf, ..Options::default() };
         let mut vault =
             Vault::create(folder.path(), &Passphrase::new("correct horse battery staple"), options).unwrap();
-        let mut settled = |mut wanted: Dht| {
-            settle(&mut vault, &mut wanted).unwrap();
-            wanted
-        };
+        let mut settled = |wanted: Dht| settle(&mut vault, wanted).unwrap();
         let on = |addresses: &[&str]| Dht::On {
             bootstrap: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         };
