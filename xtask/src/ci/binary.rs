@@ -30,7 +30,7 @@ const FORBIDDEN: &[&str] = &[
     "router.bittorrent",
     "dht.libtorrent",
     "dht.transmissionbt",
-    "pkarr",
+    "pkarr.org",
     "OpenSSL 1.",
     "OpenSSL 3.",
     "GnuTLS",
