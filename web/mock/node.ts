@@ -1,7 +1,8 @@
 // A node that lives in the page: for work on the page without a circle, and for tests of what is hard to bring about with
 // real ones. It speaks the types that are generated from the real one's description, so it cannot fall behind unnoticed.
 
-import type { ApiError, Calls, Circle, Conversation, Delivery, Device, Event, Member, Message, Tunnel } from '../src/api/generated';
+import type { Calls } from '../src/api/calls';
+import type { ApiError, Circle, Conversation, Delivery, Device, Event, Member, Message, Tunnel } from '../src/api/generated';
 import type { Transport } from '../src/api/client';
 
 type Handler<K extends keyof Calls> = (given: {

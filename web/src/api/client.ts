@@ -1,6 +1,7 @@
 // The one way to the node: typed calls, and the stream of what happens.
 
-import type { ApiError, Calls, ErrorKind, Event } from './generated';
+import type { Calls } from './calls';
+import type { ApiError, ErrorKind, Event } from './generated';
 
 /** How calls travel; the fake node puts itself in the place of the real one here. */
 export interface Transport {

@@ -1,12 +1,10 @@
 //! Writes the page's types from the same description as `docs/openapi.json`: never by hand.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use serde_json::Value;
 
-/// Translates the description into TypeScript: a type for each schema, and a table of all calls.
-///
-/// There are types only, which cost the page no byte.
+/// Translates the description's schemas into TypeScript, a type for each. Types cost the page no byte.
 pub(crate) fn types(openapi: &str) -> String {
     let description: Value = serde_json::from_str(openapi).unwrap();
     let mut out = String::from(HEAD);
@@ -14,7 +12,23 @@ pub(crate) fn types(openapi: &str) -> String {
         comment(&mut out, "", schema);
         writeln!(out, "export type {name} = {};\n", of(schema, "")).unwrap();
     }
-    out.push_str("/** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */\n");
+    out
+}
+
+/// Translates the description's paths into TypeScript: a table of all calls.
+pub(crate) fn calls(openapi: &str) -> String {
+    let description: Value = serde_json::from_str(openapi).unwrap();
+    let table = table(&description);
+    let words: BTreeSet<_> = table.split(|c: char| !c.is_alphanumeric()).collect();
+    let named = entries(&description["components"]["schemas"]).map(|(name, _)| name);
+    let named: Vec<_> = named.filter(|name| words.contains(name)).collect();
+    format!("{HEAD}import type {{ {} }} from './generated';\n\n{table}", named.join(", "))
+}
+
+fn table(description: &Value) -> String {
+    let mut out = String::from(
+        "/** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */\n",
+    );
     out.push_str("export interface Calls {\n");
     for (path, methods) in entries(&description["paths"]) {
         for (method, call) in entries(methods) {

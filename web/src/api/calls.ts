@@ -1,0 +1,123 @@
+// Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
+
+import type { Check, Circle, Contact, Conversation, Device, Draft, Event, Expire, Findings, Forward, Found, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, SafetyWords, Send, SetGuard, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
+
+/** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
+export interface Calls {
+  /** Lists the circles this device belongs to or is about to join. */
+  'GET /v1/circles': { path: unknown; query: unknown; body: undefined; answer: Array<Circle> };
+  /** Founds a circle with this device as its first. */
+  'POST /v1/circles': { path: unknown; query: unknown; body: Found; answer: Circle };
+  /** Shows one circle. */
+  'GET /v1/circles/{circle}': { path: { circle: string }; query: unknown; body: undefined; answer: Circle };
+  /** Lists the addresses this device has exchanged packets with, in the last day or since it was unlocked. */
+  'GET /v1/circles/{circle}/contacts': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Contact> };
+  /** Lists the circle's conversations. */
+  'GET /v1/circles/{circle}/conversations': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Conversation> };
+  /** Founds a group. */
+  'POST /v1/circles/{circle}/conversations': { path: { circle: string }; query: unknown; body: NewGroup; answer: Conversation };
+  /** Shows one conversation, named as in sending. */
+  'GET /v1/circles/{circle}/conversations/{conversation}': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: Conversation };
+  /** Keeps what was written and not sent, on this device. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/draft': { path: { circle: string; conversation: string }; query: unknown; body: Draft; answer: undefined };
+  /** Sets after what time what is written from now on is erased, on every device. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/expiry': { path: { circle: string; conversation: string }; query: unknown; body: Expire; answer: undefined };
+  /** Puts a conversation away or mutes it, for this device's person alone. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/keep': { path: { circle: string; conversation: string }; query: unknown; body: Keep; answer: Conversation };
+  /** Reads a part of a conversation, oldest message first. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/messages': { path: { circle: string; conversation: string }; query: { before?: string; limit?: number }; body: undefined; answer: Page };
+  /** Reads what this device wrote in a conversation, oldest first, up to 1,000 messages; empty after the last. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/own': { path: { circle: string; conversation: string }; query: { from?: number }; body: undefined; answer: Array<Message> };
+  /** Lists the messages that were put where all find them, the last one put there first. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/pins': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: Array<Message> };
+  /** Marks everything that is stored of a conversation as read. */
+  'POST /v1/circles/{circle}/conversations/{conversation}/read': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: undefined };
+  /** Lists the circle's devices. */
+  'GET /v1/circles/{circle}/devices': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Device> };
+  /** Removes a device. */
+  'DELETE /v1/circles/{circle}/devices/{device}': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: undefined };
+  /** Gives the words and the code that this device and another must share. */
+  'GET /v1/circles/{circle}/devices/{device}/safety-words': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: SafetyWords };
+  /** Takes that record back. */
+  'DELETE /v1/circles/{circle}/devices/{device}/verification': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: Device };
+  /** Records that a person compared the words or the code and found them the same. */
+  'PUT /v1/circles/{circle}/devices/{device}/verification': { path: { circle: string; device: string }; query: unknown; body: Verify; answer: Device };
+  /** Lists the circle's invitations. */
+  'GET /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Invitation> };
+  /** Issues an invitation. */
+  'POST /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: Invite; answer: Invitation };
+  /** Withdraws an invitation. */
+  'DELETE /v1/circles/{circle}/invitations/{invitation}': { path: { circle: string; invitation: string }; query: unknown; body: undefined; answer: undefined };
+  /** Lists the circle's members. */
+  'GET /v1/circles/{circle}/members': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Member> };
+  /** Removes a member with all his devices. */
+  'DELETE /v1/circles/{circle}/members/{member}': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Shows a member's messages on this device again. */
+  'DELETE /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Hides a member's messages on this device. */
+  'PUT /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Finds messages whose ids begin as given: what a person types needs not be whole. */
+  'GET /v1/circles/{circle}/messages': { path: { circle: string }; query: { id: string }; body: undefined; answer: Array<Message> };
+  /** Sends a message; answers once it is stored durably on this device. */
+  'POST /v1/circles/{circle}/messages': { path: { circle: string }; query: unknown; body: Send; answer: Message };
+  /** Takes one's own message back: its text is erased on every device. */
+  'DELETE /v1/circles/{circle}/messages/{message}': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Shows one message as it is now. */
+  'GET /v1/circles/{circle}/messages/{message}': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Gives one's own message another text. */
+  'PUT /v1/circles/{circle}/messages/{message}': { path: { circle: string; message: string }; query: unknown; body: Text; answer: Message };
+  /** Says a message's text again in another conversation, without saying whose it was. */
+  'POST /v1/circles/{circle}/messages/{message}/forward': { path: { circle: string; message: string }; query: unknown; body: Forward; answer: Message };
+  /** Takes a message away from where all find it. */
+  'DELETE /v1/circles/{circle}/messages/{message}/pin': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Puts a message where all find it. */
+  'PUT /v1/circles/{circle}/messages/{message}/pin': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Takes one's sign under a message away. */
+  'DELETE /v1/circles/{circle}/messages/{message}/reaction': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: Message };
+  /** Puts one's sign under a message, in place of an earlier one. */
+  'PUT /v1/circles/{circle}/messages/{message}/reaction': { path: { circle: string; message: string }; query: unknown; body: React; answer: Message };
+  /** Answers a message, in its conversation. */
+  'POST /v1/circles/{circle}/messages/{message}/reply': { path: { circle: string; message: string }; query: unknown; body: Text; answer: Message };
+  /** Looks for words in all that is held of a circle; those that came last first. */
+  'GET /v1/circles/{circle}/search': { path: { circle: string }; query: { words: string; conversation?: string; from?: number; limit?: number }; body: undefined; answer: Findings };
+  /** Lists the tunnels to the circle's other devices, and the attempts at them. */
+  'GET /v1/circles/{circle}/tunnels': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Tunnel> };
+  /** Streams what happens, from now on, as server-sent events with an `Event` in JSON each. */
+  'GET /v1/events': { path: unknown; query: unknown; body: undefined; answer: Event };
+  /** Tells how the vault is guarded; not whether there is a duress passphrase. */
+  'GET /v1/guard': { path: unknown; query: unknown; body: undefined; answer: Guard };
+  /** Sets how the vault is guarded: locking by itself, counted tries, a passphrase that empties it. */
+  'PUT /v1/guard': { path: unknown; query: unknown; body: SetGuard; answer: Guard };
+  /** Begins to join a circle; an event of kind `standing` tells the outcome. */
+  'POST /v1/join': { path: unknown; query: unknown; body: Join; answer: Circle };
+  /** Closes all tunnels and the vault and drops the keys from memory. */
+  'POST /v1/lock': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Says that the person is there: what front ends ask by themselves does not keep the node from locking itself. */
+  'POST /v1/present': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Lets the node check itself. */
+  'GET /v1/selfcheck': { path: unknown; query: unknown; body: undefined; answer: Array<Check> };
+  /** Tells how the node stands; answers a locked node too. */
+  'GET /v1/status': { path: unknown; query: unknown; body: undefined; answer: Status };
+  /** Asks the node to close its tunnels and its vault and to end; answers before it has. */
+  'POST /v1/stop': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Lists the clients that may use the loopback port. */
+  'GET /v1/tokens': { path: unknown; query: unknown; body: undefined; answer: Array<Token> };
+  /** Issues a token; its secret is in this answer and nowhere else. */
+  'POST /v1/tokens': { path: unknown; query: unknown; body: NewToken; answer: IssuedToken };
+  /** Revokes a token: its client gets nothing any more, and what it listens to ends. */
+  'DELETE /v1/tokens/{token}': { path: { token: string }; query: unknown; body: undefined; answer: undefined };
+  /** Opens the vault. */
+  'POST /v1/unlock': { path: unknown; query: unknown; body: Passphrase; answer: undefined };
+  /** Tells whether there is a vault and whether it is open. */
+  'GET /v1/vault': { path: unknown; query: unknown; body: undefined; answer: Vault };
+  /** Creates the vault under a passphrase and leaves it open. */
+  'POST /v1/vault': { path: unknown; query: unknown; body: Passphrase; answer: undefined };
+  /** Makes a link that opens the page in one browser, once. */
+  'POST /v1/web/link': { path: unknown; query: unknown; body: undefined; answer: OpenLink };
+  /** Ends the session of the browser that asks. */
+  'DELETE /v1/web/session': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Trades a one-time link's secret for a session: a cookie that only this browser sends and only to this node. */
+  'POST /v1/web/session': { path: unknown; query: unknown; body: Ticket; answer: undefined };
+  /** Destroys the vault with all that is in it, open or not; nothing can be brought back. */
+  'POST /v1/wipe': { path: unknown; query: unknown; body: undefined; answer: undefined };
+}
