@@ -54,6 +54,13 @@ fn blocks(home: &Path) -> Vec<Vec<u8>> {
 fn a_node_locks_itself_when_its_person_does_nothing() {
     let mut world = World::new(1);
     let [ann, ben] = world.circle(["Ann", "Ben"]);
+    let circle = world.first_circle(ann);
+    world
+        .ask(
+            ann,
+            |node| async move { node.keep_session("browser".into(), "a session's secret".into()).await },
+        )
+        .unwrap();
     set(&mut world, ann, Some(600), None, None);
     for _ in 0..3 {
         world.pass(Duration::from_secs(500));
@@ -67,6 +74,10 @@ fn a_node_locks_itself_when_its_person_does_nothing() {
         world.settle();
         assert!(!is_locked(&mut world, ann));
         drop(world.messages(ann, "Ben"));
+        // An open page is asked for its session with each request, and draws its map.
+        world.ask(ann, |node| async move { node.token("a session's secret".into()).await }).unwrap().unwrap();
+        world.ask(ann, |node| async move { node.tokens().await }).unwrap();
+        world.ask(ann, |node| async move { node.contacts(circle).await }).unwrap();
     }
     world.pass(Duration::from_secs(200));
     assert!(is_locked(&mut world, ann));

@@ -1,6 +1,7 @@
 // What an attacker can try who has a page of his own in the same browser, or a seat in the circle.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
+import { createServer as listener } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser } from 'playwright-core';
@@ -170,4 +171,51 @@ test('what the browser keeps says nothing of the circle', async () => {
   const cookies = await ann.context.cookies();
   expect(cookies).toHaveLength(1);
   expect(cookies[0]).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/v1' });
+});
+
+test('nobody else has the other half of the port, to which a browser may go first', async () => {
+  const port = Number(new URL(ann.node.page).port);
+  for (const host of ['::1', '::', '0.0.0.0']) {
+    const outcome = await new Promise((resolve) => {
+      const squatter = listener().once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+      squatter.listen({ port, host, ipv6Only: host === '::' }, () => squatter.close(() => resolve('listening')));
+    });
+    expect(outcome, host).toBe('EADDRINUSE');
+  }
+});
+
+test('who answers at the port while the node is down gets nothing that is of use later', async () => {
+  const { page, node } = ann;
+  const old = new URL(node.page);
+  const cookies: string[] = [];
+  await node.kill();
+  const squatter = createServer((asked, response) => {
+    if (asked.headers.cookie) cookies.push(asked.headers.cookie);
+    const script = asked.url === '/worker.js';
+    response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
+    response.end(script ? "addEventListener('fetch', (event) => event.respondWith(new Response('evil')));" : '<!doctype html><title>evil</title>');
+  });
+  await new Promise<void>((resolve) => squatter.listen(Number(old.port), '127.0.0.1', resolve));
+  await page.goto(old.href);
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register('/worker.js');
+    await navigator.serviceWorker.ready;
+    await fetch('/v1/anything', { credentials: 'include' });
+  });
+  expect(cookies.length, 'he got the cookie').toBeGreaterThan(0);
+  squatter.closeAllConnections();
+  await new Promise((resolve) => squatter.close(resolve));
+
+  await node.start();
+  await node.unlock();
+  expect(new URL(node.page).port).toBe(old.port);
+  const { host } = new URL(node.page);
+  const headers = { host, cookie: cookies[0]!, 'sec-fetch-site': 'same-origin' };
+  const status = await new Promise((resolve) => {
+    request({ port: Number(old.port), host: '127.0.0.1', path: '/v1/circles', headers }, (answer) => resolve(answer.resume().statusCode)).end();
+  });
+  expect(status, 'what he got opens nothing').toBe(401);
+  await ann.open();
+  await page.getByRole('button', { name: /Allotment/ }).waitFor();
+  expect(await page.evaluate(() => navigator.serviceWorker.getRegistrations().then((all) => all.length))).toBe(0);
 });

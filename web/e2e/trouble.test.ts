@@ -104,14 +104,20 @@ test('the node is locked elsewhere: nothing stays on the page, and unlocking bri
   await page.getByRole('article', { name: 'Ben wrote' }).getByText('for both').waitFor();
 });
 
-test('the node is killed and comes back: the page says so and goes on', async () => {
+test('the node is killed: the page says so, and soon shows nothing; a new link goes on', async () => {
   const { page, node } = ann;
   await node.kill();
   await page.getByRole('status').getByText('Your node does not answer').waitFor();
   await page.getByText('for both').waitFor();
+  await page.getByRole('heading', { name: 'Your node does not answer' }).waitFor();
+  expect(await page.getByText('for both').count()).toBe(0);
   await node.start();
+  // The page has another address at each start: what stands at the old one is nobody's.
+  await page.getByRole('heading', { name: 'Open this page from your node' }).waitFor();
+  await ann.open();
   await page.getByLabel('Passphrase').fill(PASSPHRASE);
   await page.getByRole('button', { name: 'Unlock' }).click();
+  await page.getByRole('link', { name: /Everyone/ }).click();
   await ben.hexode('send', 'everyone', 'after the crash');
   await page.getByRole('article', { name: 'Ben wrote' }).getByText('after the crash').waitFor();
 });

@@ -13,7 +13,7 @@ use node::{
     api::{ApiError, ErrorKind},
 };
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    net::{TcpStream, UnixListener, UnixStream},
     sync::{Notify, watch},
     task::JoinSet,
     time::timeout,
@@ -114,7 +114,7 @@ impl Door {
         let web = self.web.take().map(|web| web.open_gate(node.clone()));
         let gate = web.as_ref().map(|(_, gate)| Arc::clone(gate));
         let router = routes::router(Desk { node, stop: Arc::clone(&asked), gate });
-        let page = web.map(|(listener, gate)| (listener, web::router(router.clone(), gate)));
+        let page = web.map(|(port, gate)| (port, web::router(router.clone(), gate)));
         let bounds = Arc::new(Bounds::default());
         let (closing, _) = watch::channel(false);
         let mut visits = JoinSet::new();
@@ -127,10 +127,23 @@ impl Door {
                 () = asked.notified() => break Ended::ByRequest,
                 Some(_) = visits.join_next() => continue,
                 accepted = self.listener.accept() => accepted,
-                (stream, router) = newcomer(page.as_ref()) => {
-                    if let Some(stream) = stream {
-                        let visit = visit::attend(stream, router, Arc::clone(&bounds), closing.subscribe());
-                        visits.spawn(visit);
+                (accepted, router) = newcomer(page.as_ref()) => {
+                    match accepted {
+                        Ok(stream) => {
+                            let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
+                            let visit = visit::attend(
+                                stream,
+                                web::is_own(ends),
+                                router,
+                                Arc::clone(&bounds),
+                                closing.subscribe(),
+                            );
+                            visits.spawn(visit);
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept a connection on the loopback port");
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                        }
                     }
                     tokio::task::yield_now().await;
                     continue;
@@ -140,6 +153,7 @@ impl Door {
                 Ok((stream, _)) if self.admits(&stream) => {
                     visits.spawn(visit::attend(
                         stream,
+                        std::future::ready(true),
                         router.clone(),
                         Arc::clone(&bounds),
                         closing.subscribe(),
@@ -175,9 +189,9 @@ impl Drop for Door {
 }
 
 /// Waits for a connection on the loopback port; for ever if there is none.
-async fn newcomer(page: Option<&(TcpListener, Router)>) -> (Option<TcpStream>, Router) {
+async fn newcomer(page: Option<&(web::Port, Router)>) -> (io::Result<TcpStream>, Router) {
     match page {
-        Some((listener, router)) => (web::accept(listener).await, router.clone()),
+        Some((port, router)) => (port.accept().await, router.clone()),
         None => std::future::pending().await,
     }
 }

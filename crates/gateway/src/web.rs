@@ -6,7 +6,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,18 +32,27 @@ mod tickets;
 /// A listener on a loopback port, not yet answering.
 ///
 /// The page's address is `http://hexode-NAME.localhost:PORT/`: browsers resolve every name under `localhost` to
-/// loopback by themselves, so each home has a name of its own, and with it cookies and storage that no other program
-/// on this machine is sent. Name and port are kept in the home, so that the address stays the same.
+/// loopback by themselves. The name is new at each start, and with it cookies and whatever else a browser keeps: what
+/// another program got from a browser at this port, before or since, is of no use here. The port is kept in the home.
 #[derive(Debug)]
 pub struct WebDoor {
-    listener: TcpListener,
+    port: Port,
     place: Place,
+    name: String,
 }
 
-/// Where the page is, kept from one start to the next.
+/// A port of both loopback addresses: to browsers they are one, and nobody else shall answer at the other.
+#[derive(Debug)]
+pub(crate) struct Port {
+    v4: TcpListener,
+    /// None where the system has no IPv6.
+    v6: Option<TcpListener>,
+    number: u16,
+}
+
+/// What is kept from one start to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
-    name: String,
     port: u16,
 }
 
@@ -52,40 +61,77 @@ impl WebDoor {
     pub async fn open(home: &Path, port: Option<u16>) -> Result<Self, WebError> {
         let path = home.join(FILE);
         let before = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Place>(&bytes).ok());
-        let before = before.filter(|place| is_name(&place.name));
         let wanted = port.or_else(|| before.as_ref().map(|place| place.port)).unwrap_or(0);
-        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await {
-            // Another program took the port meanwhile; one that was asked for by name is not swapped for another.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && port.is_none() => {
-                TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+        let mut bound = Port::bind(wanted).await;
+        // Another program took one of the two meanwhile; a port that was asked for by number is not swapped for another.
+        for _ in 0..TRIES {
+            match bound {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && port.is_none() => {
+                    bound = Port::bind(0).await;
+                }
+                _ => break,
             }
-            bound => bound,
-        };
-        let listener = listener.map_err(|source| WebError::Bind { port: wanted, source })?;
-        let port = listener.local_addr().map_err(|source| WebError::Bind { port: wanted, source })?.port();
-        let name = before.as_ref().map_or_else(new_name, |place| place.name.clone());
-        let place = Place { name, port };
+        }
+        let port = bound.map_err(|source| WebError::Bind { port: wanted, source })?;
+        let place = Place { port: port.number };
         if before.as_ref() != Some(&place) {
             place.write(&path).map_err(|source| WebError::Keep { path, source })?;
         }
-        Ok(Self { listener, place })
+        Ok(Self { port, place, name: new_name() })
     }
 
     /// Returns the page's address.
     pub fn address(&self) -> String {
-        format!("http://{}/", self.place.host())
+        format!("http://{}/", self.host())
     }
 
-    pub(crate) fn open_gate(self, node: Node) -> (TcpListener, Arc<Gate>) {
-        (self.listener, Arc::new(Gate::new(node, self.place.host(), self.place.port)))
+    fn host(&self) -> String {
+        format!("{}.localhost:{}", self.name, self.place.port)
+    }
+
+    pub(crate) fn open_gate(self, node: Node) -> (Port, Arc<Gate>) {
+        let gate = Gate::new(node, self.host(), self.place.port);
+        (self.port, Arc::new(gate))
+    }
+}
+
+impl Port {
+    async fn bind(number: u16) -> io::Result<Self> {
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).await?;
+        let number = v4.local_addr()?.port();
+        let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, number)).await {
+            Ok(v6) => Some(v6),
+            // Where there is no such address nobody else can have it.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported) =>
+            {
+                None
+            }
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { v4, v6, number })
+    }
+
+    /// Waits for the next connection; whose it is, is still to be asked.
+    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
+        let v6 = async {
+            match &self.v6 {
+                Some(v6) => v6.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        let (stream, _) = tokio::select! {
+            accepted = self.v4.accept() => accepted?,
+            accepted = v6 => accepted?,
+        };
+        // An answer waits for nothing.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
     }
 }
 
 impl Place {
-    fn host(&self) -> String {
-        format!("{}.localhost:{}", self.name, self.port)
-    }
-
     fn write(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_vec(self).map_err(io::Error::other)?;
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -98,35 +144,20 @@ pub(crate) fn router(api: Router, gate: Arc<Gate>) -> Router {
     api.layer(middleware::from_fn_with_state(gate, gate::pass))
 }
 
-/// Waits for the next connection by a program of the user whom this process runs as; others get no byte.
-pub(crate) async fn accept(listener: &TcpListener) -> Option<TcpStream> {
-    let (stream, _) = match listener.accept().await {
-        Ok(accepted) => accepted,
-        Err(error) => {
-            tracing::warn!(%error, "cannot accept a connection on the loopback port");
-            tokio::time::sleep(PAUSE).await;
-            return None;
-        }
-    };
-    let ends: Option<(SocketAddr, SocketAddr)> = stream.peer_addr().ok().zip(stream.local_addr().ok());
-    let owner = ends.and_then(|(peer, own)| owner::of(peer, own));
-    if owner != Some(rustix::process::geteuid().as_raw()) {
+/// Tells whether a connection comes from a program of the user whom this process runs as; others get no byte.
+pub(crate) async fn is_own(ends: io::Result<(SocketAddr, SocketAddr)>) -> bool {
+    let Ok((peer, own)) = ends else { return false };
+    let owner = owner::of(peer, own).await;
+    let is_own = owner == Some(rustix::process::geteuid().as_raw());
+    if owner.is_some() && !is_own {
         tracing::warn!("another user's process was turned away from the loopback port");
-        return None;
     }
-    // An answer waits for nothing.
-    let _ = stream.set_nodelay(true);
-    Some(stream)
+    is_own
 }
 
 fn new_name() -> String {
     let word: String = OsEntropy.bytes::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{PREFIX}{word}")
-}
-
-fn is_name(name: &str) -> bool {
-    name.strip_prefix(PREFIX)
-        .is_some_and(|word| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Why the loopback port cannot be opened.
@@ -162,4 +193,5 @@ impl From<WebError> for ApiError {
 
 const FILE: &str = "web.json";
 const PREFIX: &str = "hexode-";
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// How many free ports are tried of which somebody else has the other half.
+const TRIES: usize = 16;

@@ -193,7 +193,7 @@ impl Node {
     pub async fn contacts(&self, circle: CircleId) -> Result<Vec<api::Contact>, ApiError> {
         let snapshot = self.glance(move |access| access.snapshot(circle)).await?;
         let snapshot = snapshot.await.unwrap_or_default();
-        self.call(move |access| access.contacts(circle, &snapshot)).await
+        self.glance(move |access| access.contacts(circle, &snapshot)).await
     }
 
     /// Lists the conversations, the one with the newest message first.
@@ -395,7 +395,7 @@ impl Node {
 
     /// Lists the clients that hold tokens.
     pub async fn tokens(&self) -> Result<Vec<api::Token>, ApiError> {
-        self.call(|access| access.tokens()).await
+        self.glance(|access| access.tokens()).await
     }
 
     /// Issues a token to a program.
@@ -415,7 +415,7 @@ impl Node {
 
     /// Finds the token of which this is the secret, if there is one that still holds.
     pub async fn token(&self, secret: String) -> Result<Option<api::Token>, ApiError> {
-        self.call(move |access| access.token(&secret)).await
+        self.glance(move |access| access.token(&secret)).await
     }
 
     /// Checks what can be checked of this node by itself.

@@ -82,5 +82,6 @@ function refusal(answer: { status: number; text: string }): Refused {
     // Not from a node, or cut short: the status has to do.
   }
   const message = error.message ?? `status ${answer.status}`;
-  return new Refused(answer.status === 401 ? 'no-session' : (error.kind ?? 'internal'), message, error.hint ?? '');
+  // 421: a node that was started anew is at another address, and this page is nobody there.
+  return new Refused(answer.status === 401 || answer.status === 421 ? 'no-session' : (error.kind ?? 'internal'), message, error.hint ?? '');
 }

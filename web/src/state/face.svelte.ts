@@ -21,6 +21,8 @@ const KEEP = 120;
 const TIMELINES = 8;
 /** How long after a person did something it is news that he is there, in milliseconds. */
 const PRESENT = 15_000;
+/** How long what is shown stays on the screen when the node does not answer, in milliseconds. */
+const PATIENCE = 8_000;
 
 /** What is done with the text in the composer. */
 export type Mode = { how: 'new' } | { how: 'reply' | 'edit'; message: Message };
@@ -46,6 +48,7 @@ class Face {
   readonly drafts = new Map<string, string>();
   private readonly soon = new Soon();
   private deaf: (() => void) | null = null;
+  private leaving: ReturnType<typeof setTimeout> | null = null;
   private present = -Infinity;
   /** The circle that was founded or joined just now: where all talk is where one begins. */
   private entering: string | null = null;
@@ -104,7 +107,8 @@ class Face {
       if (error instanceof Refused && error.kind === 'unreachable') {
         this.reachable = false;
         if (this.phase === 'starting') this.phase = 'gone';
-      } else throw error;
+      } else if (error instanceof Refused && error.kind === 'no-session') this.close();
+      else throw error;
     }
   }
 
@@ -113,11 +117,7 @@ class Face {
     try {
       await this.readCircles();
     } catch (error) {
-      if (error instanceof Refused && error.kind === 'no-session') {
-        this.forget();
-        this.phase = 'closed';
-        return;
-      }
+      if (error instanceof Refused && error.kind === 'no-session') return this.close();
       throw error;
     }
     this.hear();
@@ -152,10 +152,16 @@ class Face {
       up: () => {
         const gap = !this.reachable;
         this.reachable = true;
+        if (this.leaving) clearTimeout(this.leaving);
+        this.leaving = null;
+        if (this.phase === 'gone') return void this.look();
         // Whatever happened before the stream stood may not have been heard.
         if (this.phase === 'open' || gap) this.soon.run('everything', 50, () => this.readEverything());
       },
-      down: () => (this.reachable = false),
+      down: () => {
+        this.reachable = false;
+        this.leaving ??= setTimeout(() => this.lose(), PATIENCE);
+      },
       over: () => {
         // The node does not know this browser (any more), or not until it is unlocked: then it listens anew.
         this.deaf?.();
@@ -163,6 +169,13 @@ class Face {
         void this.look();
       },
     });
+  }
+
+  /** The node is not there any more: what came from it is not left on the screen for whoever passes by. */
+  private lose(): void {
+    this.leaving = null;
+    this.forget();
+    this.phase = 'gone';
   }
 
   private handle(event: Event): void {
@@ -475,9 +488,14 @@ class Face {
 
   async leave(): Promise<void> {
     await ask('DELETE /v1/web/session');
-    this.forget();
     this.deaf?.();
     this.deaf = null;
+    this.close();
+  }
+
+  /** Shows nothing any more but how to open the page. */
+  private close(): void {
+    this.forget();
     this.phase = 'closed';
   }
 

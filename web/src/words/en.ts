@@ -27,7 +27,7 @@ export const en = {
     again: 'Look again',
     usedTitle: 'This link does not open any more',
     gone: 'Your node does not answer',
-    goneLead: 'It may have been stopped. As soon as it runs again, this page goes on.',
+    goneLead: 'It may have been stopped. Start it, and open this page anew: at each start it has another address.',
     waiting: 'Waiting for your node…',
   },
   unlock: {

@@ -39,14 +39,20 @@ struct Visit {
     bounds: Arc<Bounds>,
 }
 
-/// Carries a connection through its phases and ends it where it overstays.
+/// Carries a connection through its phases and ends it where it overstays, or without a byte if it may not come in.
 pub(super) async fn attend(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    admitted: impl Future<Output = bool>,
     router: Router,
     bounds: Arc<Bounds>,
     mut closing: watch::Receiver<bool>,
 ) {
     let (place, mut sent_away) = bounds.enter();
+    tokio::select! {
+        biased;
+        Ok(()) = &mut sent_away => return,
+        admitted = admitted => if !admitted { return },
+    }
     let (phase, mut phases) = watch::channel(Phase::Waiting);
     let visit = Arc::new(Visit { phase, place: Mutex::new(Some(place)), permit: Mutex::default(), bounds });
     let answering = Arc::clone(&visit);

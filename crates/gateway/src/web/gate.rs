@@ -84,14 +84,26 @@ impl Gate {
             let error = ApiError::new(ErrorKind::NotAllowed, "this link was used, or is too old");
             return Err(error.hint("run \"hexode open\" for a new one"));
         }
-        let secret = tickets::secret::<32>();
+        let word = tickets::secret::<32>();
+        let secret = self.secret_of(&word);
         if self.node.status().await?.locked {
             self.tickets.remember(&secret, Standing::Waiting);
         } else {
-            self.node.keep_session(BROWSER.into(), secret.clone()).await?;
-            self.tickets.remember(&secret, Standing::Known);
+            self.keep_session(&secret).await?;
         }
-        Ok(cookie(&secret, SESSION_S))
+        Ok(cookie(&word, SESSION_S))
+    }
+
+    /// Returns the secret of the session whose cookie has this word: at another start, under another name, the same
+    /// word is nobody's.
+    fn secret_of(&self, word: &str) -> String {
+        format!("{}/{word}", self.host)
+    }
+
+    async fn keep_session(&self, secret: &str) -> Result<Token, ApiError> {
+        let token = self.node.keep_session(format!("browser at {}", self.host), secret.to_owned()).await?;
+        self.tickets.remember(secret, Standing::Known);
+        Ok(token)
     }
 
     /// Ends the caller's session and returns the cookie that says so.
@@ -115,7 +127,7 @@ impl Gate {
             return Some(Called::Page);
         }
         let (name, port) = host.rsplit_once(':')?;
-        let loopback = matches!(name, "127.0.0.1" | "localhost") && port.parse() == Ok(self.port);
+        let loopback = matches!(name, "127.0.0.1" | "[::1]" | "localhost") && port.parse() == Ok(self.port);
         loopback.then_some(Called::Address)
     }
 
@@ -142,9 +154,23 @@ impl Gate {
         }
     }
 
+    /// Finds the session's or the program's secret.
+    fn secret(&self, headers: &HeaderMap, called: Called) -> Option<String> {
+        if let Some(bearer) = word(headers, &header::AUTHORIZATION) {
+            return bearer.strip_prefix("Bearer ").map(|secret| secret.trim().to_owned());
+        }
+        if called == Called::Address {
+            return None;
+        }
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == COOKIE).map(|(_, word)| self.secret_of(word))
+    }
+
     /// Asks the vault who this is.
     async fn caller(&self, headers: &HeaderMap, called: Called) -> Result<Option<Caller>, ApiError> {
-        let Some(secret) = secret(headers, called) else { return Ok(None) };
+        let Some(secret) = self.secret(headers, called) else { return Ok(None) };
         match self.node.token(secret.clone()).await {
             Ok(Some(token)) => {
                 if token.browser {
@@ -154,8 +180,7 @@ impl Gate {
             }
             Ok(None) if self.tickets.standing(&secret) == Some(Standing::Waiting) => {
                 // The vault was opened since, maybe by another program.
-                let token = self.node.keep_session(BROWSER.into(), secret.clone()).await?;
-                self.tickets.remember(&secret, Standing::Known);
+                let token = self.keep_session(&secret).await?;
                 Ok(Some(Caller { token: Some(token), secret }))
             }
             Ok(None) => {
@@ -216,11 +241,10 @@ impl Gate {
             // It was open before: that says nothing of the passphrase.
             return if response.status().is_success() { unknown() } else { response };
         }
-        let secret = tickets::secret::<32>();
-        match self.node.keep_session(BROWSER.into(), secret.clone()).await {
+        let word = tickets::secret::<32>();
+        match self.keep_session(&self.secret_of(&word)).await {
             Ok(_) => {
-                self.tickets.remember(&secret, Standing::Known);
-                response.headers_mut().insert(header::SET_COOKIE, cookie(&secret, SESSION_S));
+                response.headers_mut().insert(header::SET_COOKIE, cookie(&word, SESSION_S));
                 response
             }
             Err(error) => Refusal(error).into_response(),
@@ -239,22 +263,8 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
     response
 }
 
-/// Finds the session's or the program's secret.
-fn secret(headers: &HeaderMap, called: Called) -> Option<String> {
-    if let Some(bearer) = word(headers, &header::AUTHORIZATION) {
-        return bearer.strip_prefix("Bearer ").map(|secret| secret.trim().to_owned());
-    }
-    if called == Called::Address {
-        return None;
-    }
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs =
-        cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned())
-}
-
-fn cookie(secret: &str, max_age_s: u64) -> HeaderValue {
-    let text = format!("{COOKIE}={secret}; Path=/v1; Max-Age={max_age_s}; HttpOnly; SameSite=Strict");
+fn cookie(word: &str, max_age_s: u64) -> HeaderValue {
+    let text = format!("{COOKIE}={word}; Path=/v1; Max-Age={max_age_s}; HttpOnly; SameSite=Strict");
     HeaderValue::try_from(text).expect("hexadecimal digits stand in a header")
 }
 
@@ -288,8 +298,6 @@ fn unknown() -> Response {
 const UNLOCK: &str = "/v1/unlock";
 const SESSION: &str = "/v1/web/session";
 const COOKIE: &str = "hexode";
-/// What a browser's session is called in the list of tokens.
-const BROWSER: &str = "browser";
 const SESSION_S: u64 = 30 * 24 * 3600;
 const GUESS: Duration = Duration::from_secs(1);
 const WRONG_HOST: &str = "this is not the address under which the page is served; run `hexode open`\n";

@@ -1,6 +1,6 @@
 //! The loopback port: who gets in, and who does not, word for word as a browser or an attacker would send it.
 
-use hexode_gateway::{Door, WebDoor, client::Client};
+use hexode_gateway::{Door, Ended, WebDoor, client::Client};
 use node::{
     Node, Setup,
     api::{ApiError, Found, IssuedToken, NewToken, Scope, Token},
@@ -8,6 +8,7 @@ use node::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinHandle,
 };
 use vault::{Kdf, Options};
 
@@ -19,6 +20,8 @@ struct Site {
     client: Client,
     /// `hexode-….localhost:PORT`.
     host: String,
+    node: Node,
+    served: JoinHandle<Ended>,
 }
 
 /// What came back.
@@ -31,7 +34,17 @@ struct Answer {
 
 impl Site {
     async fn new() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap()).await
+    }
+
+    /// Starts the node anew in the same home, once it has stopped.
+    async fn again(self) -> Self {
+        self.served.await.unwrap();
+        self.node.stop().await;
+        Self::at(self.home).await
+    }
+
+    async fn at(home: tempfile::TempDir) -> Self {
         let door = Door::open(home.path()).unwrap();
         let web = WebDoor::open(home.path(), None).await.unwrap();
         let host = web.address().trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -50,8 +63,8 @@ impl Site {
         })
         .unwrap();
         let client = Client::new(home.path());
-        tokio::spawn(door.serve(node, std::future::pending()));
-        Self { home, client, host }
+        let served = tokio::spawn(door.serve(node.clone(), std::future::pending()));
+        Self { home, client, host, node, served }
     }
 
     async fn open() -> Self {
@@ -342,22 +355,65 @@ async fn a_token_reaches_as_far_as_its_scope_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn the_page_keeps_its_address() {
+async fn the_page_keeps_its_port_and_takes_a_new_name_at_each_start() {
     let home = tempfile::tempdir().unwrap();
+    let parts = |door: &WebDoor| {
+        let address = door.address();
+        let (name, port) = address.split_once(".localhost:").unwrap();
+        (name.to_owned(), port.to_owned())
+    };
     let first = WebDoor::open(home.path(), None).await.unwrap();
-    let address = first.address();
-    // Its port is taken: another one, the same name.
+    // Its port is taken: another one.
     let second = WebDoor::open(home.path(), None).await.unwrap();
-    assert_ne!(second.address(), address);
+    assert_ne!(parts(&second).1, parts(&first).1);
+    let (name, port) = parts(&second);
     drop((first, second));
     let again = WebDoor::open(home.path(), None).await.unwrap();
-    assert_eq!(
-        again.address().split_once('.').unwrap().0,
-        address.split_once('.').unwrap().0,
-        "the name stays whatever the port"
-    );
-    std::fs::write(home.path().join("web.json"), "{\"name\":\"../../x\",\"port\":1}").unwrap();
-    drop(again);
-    let fresh = WebDoor::open(home.path(), None).await.unwrap();
-    assert!(fresh.address().starts_with("http://hexode-"), "{}", fresh.address());
+    assert_eq!(parts(&again).1, port);
+    assert_ne!(parts(&again).0, name, "what a browser gave at the old name, to whomever, is worth nothing");
+    assert!(!std::fs::read_to_string(home.path().join("web.json")).unwrap().contains("hexode-"));
+}
+
+#[tokio::test]
+async fn nobody_else_answers_at_the_pages_port() {
+    let site = Site::open().await;
+    for taken in [
+        format!("[::1]:{}", site.port()),
+        format!("[::]:{}", site.port()),
+        format!("0.0.0.0:{}", site.port()),
+    ] {
+        let error = std::net::TcpListener::bind(&taken).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse, "{taken}");
+    }
+    // Both are the same door, with the same gate.
+    let mut stream = TcpStream::connect(format!("[::1]:{}", site.port())).await.unwrap();
+    stream
+        .write_all(format!("GET /v1/circles HTTP/1.1\r\nhost: {}\r\n\r\n", site.host).as_bytes())
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+
+    // Where somebody has one half of the port already, it is another port.
+    let home = tempfile::tempdir().unwrap();
+    let squatter = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let port = squatter.local_addr().unwrap().port();
+    std::fs::write(home.path().join("web.json"), format!("{{\"port\":{port}}}")).unwrap();
+    let door = WebDoor::open(home.path(), None).await.unwrap();
+    assert!(!door.address().ends_with(&format!(":{port}/")), "{}", door.address());
+    assert!(WebDoor::open(home.path(), Some(port)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_start_it_was_made_at() {
+    let site = Site::open().await;
+    let cookie = site.enter().await;
+    site.client.stop().await.unwrap();
+    let site = site.again().await;
+    site.client.unlock(PASSPHRASE.into()).await.unwrap();
+    // Whoever got hold of it while the node was down, under the old name or the new one.
+    assert_eq!(site.page("GET /v1/circles", &cookie, "").await.status, 401);
+    site.enter().await;
+    assert_eq!(site.client.tokens().await.unwrap().len(), 1, "the old one made room");
 }

@@ -8,8 +8,8 @@ use crate::{failure::Failure, session::Session};
 
 /// Open the page of the running node in a browser, by a link that works once
 ///
-/// The link is printed and, where there is a desktop, opened. From then on this browser needs no link any more for 30
-/// days; `hexode tokens` lists its session and can end it.
+/// The link is printed and, where there is a desktop, opened. From then on this browser needs no link any more until the
+/// node is started anew, or for 30 days; `hexode tokens` lists its session and can end it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print the link and open nothing

@@ -44,6 +44,8 @@ impl Access<'_, '_> {
         }
         let mut all = self.kept()?;
         if browser {
+            // The page's address is new at each start and part of the name: sessions of the one before open nothing.
+            all.retain(|kept| !kept.browser || kept.name == name);
             // Who opens the page again and again does not lock himself out: the oldest session makes room.
             let sessions = all.iter().filter(|kept| kept.browser).count();
             if sessions >= SESSIONS
