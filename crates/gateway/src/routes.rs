@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod circles;
+mod groups;
 mod members;
 mod messages;
 mod talk;
@@ -90,6 +91,9 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(members::verify, members::unverify))
         .routes(routes!(talk::conversations, talk::found_group))
         .routes(routes!(talk::conversation))
+        .routes(routes!(groups::group, groups::rename_group, groups::leave_group))
+        .routes(routes!(groups::add_to_group))
+        .routes(routes!(groups::remove_from_group))
         .routes(routes!(talk::page))
         .routes(routes!(talk::own_messages))
         .routes(routes!(talk::mark_read))

@@ -18,7 +18,7 @@ mod expire;
 mod export;
 mod forward;
 mod found;
-mod group;
+mod groups;
 mod guard;
 mod invite;
 mod join;
@@ -72,7 +72,7 @@ commands! {
     Members => members,
     Devices => devices,
     Verify => verify,
-    Group => group,
+    Groups => groups,
     Conversations => conversations,
     Send => send,
     Read => read,

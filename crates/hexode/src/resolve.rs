@@ -1,6 +1,6 @@
 //! Finds what a person means by a name or an id, and never guesses between two.
 
-use node::api::{Circle, Device, ErrorKind, Invitation, Member, Message};
+use node::api::{Circle, Conversation, ConversationKind, Device, ErrorKind, Invitation, Member, Message};
 use wire::CircleId;
 
 use crate::{
@@ -43,6 +43,16 @@ pub(crate) fn device(all: Vec<Device>, called: &str) -> Result<Device, Failure> 
         format!("{} is {}/{}", device.id, text::line(&device.member_name), text::line(&device.name))
     })
     .map_err(|failure| failure.hint("`hexode devices` lists them"))
+}
+
+/// Finds a group by its name or id.
+pub(crate) fn group(all: Vec<Conversation>, called: &str) -> Result<Conversation, Failure> {
+    let found = all.into_iter().filter(|conversation| {
+        conversation.kind == ConversationKind::Group
+            && (same(&conversation.title, called) || is_id(&conversation.id.to_string(), called))
+    });
+    one("group", called, found.collect(), |group| format!("{} is {}", group.id, text::line(&group.title)))
+        .map_err(|failure| failure.hint("`hexode groups` lists them"))
 }
 
 /// Finds an invitation by its id.

@@ -44,6 +44,8 @@ pub struct GroupFounding {
     pub name: Name,
     /// The device that founded it.
     pub founder: DeviceId,
+    /// The member whose device that is: the most senior in the group.
+    pub founder_member: MemberId,
     /// All its members, the founder's among them.
     pub members: BTreeSet<MemberId>,
     /// By the founder, over circle and all fields above.
@@ -60,6 +62,7 @@ impl Descriptor {
     pub fn group(
         circle: &CircleId,
         name: Name,
+        founder_member: MemberId,
         members: BTreeSet<MemberId>,
         key: &SigningKey,
         entropy: &mut dyn Entropy,
@@ -70,6 +73,7 @@ impl Descriptor {
             nonce,
             name,
             founder: DeviceId::new(key.public()),
+            founder_member,
             members,
             signature: Signature([0; 64]),
         };
@@ -96,6 +100,9 @@ impl Descriptor {
             Self::Direct(..) => return Err(DescriptorError::Order),
             Self::Group(group) => {
                 DecodeError::check_count("group members", group.members.len(), limits::GROUP)?;
+                if !group.members.contains(&group.founder_member) {
+                    return Err(DescriptorError::Founder);
+                }
                 let parts: &[&[u8]] = &[circle.as_bytes(), &group.statement()];
                 group
                     .founder
@@ -106,7 +113,8 @@ impl Descriptor {
         Ok(descriptor)
     }
 
-    /// Tells whether `member` reads and writes this conversation.
+    /// Tells whether `member` takes part from the start. Who takes part in a group later its log says:
+    /// [`Journal::includes`](crate::Journal::includes).
     pub fn includes(&self, member: &MemberId) -> bool {
         match self {
             Self::Everyone => true,
@@ -119,7 +127,9 @@ impl Descriptor {
     pub fn stands(&self, membership: &impl Membership) -> bool {
         let Self::Group(group) = self else { return true };
         match membership.standing(&group.founder) {
-            Standing::Live(member) | Standing::Removed(member) => group.members.contains(&member),
+            Standing::Live(member) | Standing::Removed(member) => {
+                member == group.founder_member && group.members.contains(&member)
+            }
             Standing::Unknown => false,
         }
     }
@@ -127,7 +137,7 @@ impl Descriptor {
 
 impl GroupFounding {
     fn statement(&self) -> Vec<u8> {
-        encode(&(&self.nonce, &self.name, &self.founder, &self.members))
+        encode(&(&self.nonce, &self.name, &self.founder, &self.founder_member, &self.members))
     }
 }
 
@@ -141,6 +151,9 @@ pub enum DescriptorError {
     /// The two members of a direct conversation are not in order.
     #[error("members of a direct conversation out of order")]
     Order,
+    /// A group's founder is none of its members.
+    #[error("group founder is none of its members")]
+    Founder,
     /// A group's founding is not signed by its founder for this circle.
     #[error("group founding is not signed by its founder")]
     Signature,

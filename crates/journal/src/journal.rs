@@ -11,6 +11,12 @@ use crate::{
     entry::{LAMPORT, verify},
 };
 
+mod groups;
+
+pub use groups::{Ended, TookActs};
+
+use groups::Group;
+
 /// The heads of all chains of all conversations of one circle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
@@ -27,6 +33,17 @@ struct Conversation {
     lamport: u64,
     /// Chains that moved since this device last wrote: the heads its next entry names.
     moved: BTreeSet<DeviceId>,
+    /// Who belongs to it, if it is a group.
+    group: Option<Box<Group>>,
+    /// Where chains end by somebody else's word: what stands behind is void.
+    ends: BTreeMap<DeviceId, End>,
+}
+
+/// Where a chain ends by somebody else's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct End {
+    len: u64,
+    head: [u8; 32],
 }
 
 /// How far one author's chain is held.
@@ -72,14 +89,18 @@ impl Journal {
     pub fn open(&mut self, descriptor: Descriptor) -> ConversationId {
         let id = descriptor.id(&self.circle);
         if let btree_map::Entry::Vacant(free) = self.conversations.entry(id) {
-            if let Descriptor::Group(group) = &descriptor {
-                *self.founded.entry(group.founder).or_default() += 1;
+            let mut group = None;
+            if let Descriptor::Group(founding) = &descriptor {
+                *self.founded.entry(founding.founder).or_default() += 1;
+                group = Some(Box::new(Group::new(founding)));
             }
             free.insert(Conversation {
                 descriptor,
                 chains: BTreeMap::new(),
                 lamport: 0,
                 moved: BTreeSet::new(),
+                group,
+                ends: BTreeMap::new(),
             });
         }
         id
@@ -114,30 +135,31 @@ impl Journal {
 
     /// Lists the conversations that `member` may read, by id.
     pub fn readable_by(&self, member: MemberId) -> impl Iterator<Item = ConversationId> {
-        self.conversations().filter(move |(_, descriptor)| descriptor.includes(&member)).map(|(id, _)| id)
+        let readable = self.conversations.iter().filter(move |(_, held)| held.includes(&member));
+        readable.map(|(id, _)| *id)
     }
 
-    /// Lists the chains of a conversation, by author.
+    /// Lists the chains of a conversation, by author, as far as they count.
     pub fn chains(&self, conversation: &ConversationId) -> impl Iterator<Item = (DeviceId, Chain)> {
-        self.conversations
-            .get(conversation)
-            .into_iter()
-            .flat_map(|conversation| conversation.chains.iter().map(|(author, chain)| (*author, *chain)))
+        let held = self.conversations.get(conversation).into_iter();
+        held.flat_map(|held| {
+            held.chains.iter().map(|(author, chain)| (*author, held.counting(author, *chain)))
+        })
     }
 
-    /// Returns how many entries of a chain are held.
+    /// Returns how many entries of a chain are held that count.
     pub fn len(&self, conversation: &ConversationId, author: &DeviceId) -> u64 {
-        self.conversations
-            .get(conversation)
-            .and_then(|conversation| conversation.chains.get(author))
-            .map_or(0, |chain| chain.len)
+        let held = self.conversations.get(conversation);
+        let chain = held.and_then(|held| Some(held.counting(author, *held.chains.get(author)?)));
+        chain.map_or(0, |chain| chain.len)
     }
 
     /// Says how far this device holds a conversation.
     pub fn frontier(&self, conversation: &ConversationId) -> Option<ConversationFrontier> {
         let held = self.conversations.get(conversation)?;
-        let chains = held.chains.iter().filter(|(_, chain)| chain.len > 0);
+        let chains = held.chains.iter().map(|(author, chain)| (author, held.counting(author, *chain)));
         let chains = chains
+            .filter(|(_, chain)| chain.len > 0)
             .map(|(author, chain)| ChainHead { author: *author, seq: chain.len - 1, hash: chain.head })
             .collect();
         Some(ConversationFrontier { descriptor: held.descriptor.encode(), chains })
@@ -174,6 +196,9 @@ impl Journal {
         let own = held.chains.get(author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
         if own.forked {
             return Err(WriteError::Forked);
+        }
+        if held.ends.contains_key(author) {
+            return Err(WriteError::NotInGroup);
         }
         let seen: Vec<ChainHead> = held
             .moved
@@ -242,6 +267,10 @@ impl Journal {
         if chain.forked {
             return Err(RunError::ForkKnown);
         }
+        let end = held.end_of(&author, membership);
+        if end.is_some_and(|end| !end.admits(start, &entries)) {
+            return Err(RunError::Ended);
+        }
         if start > chain.len {
             return Err(RunError::Gap { conversation, author, held: chain.len });
         }
@@ -264,7 +293,7 @@ impl Journal {
                 return Err(self.forked(fork));
             }
         }
-        if overlap >= entries.len() {
+        if overlap >= entries.len() || end.is_some_and(|end| end.len <= chain.len) {
             return Err(RunError::Known);
         }
         let fresh: Vec<Entry> = entries.iter().skip(overlap).cloned().collect();
@@ -284,6 +313,9 @@ impl Journal {
         }
         for entry in &fresh {
             held.append(entry);
+        }
+        if let Some(end) = end {
+            held.ends.insert(author, end);
         }
         Ok(Placed { run: SignedRun { entries: fresh, signature } })
     }
@@ -313,11 +345,11 @@ impl Conversation {
         membership: &impl Membership,
     ) -> Result<(), RunError> {
         match membership.standing(from) {
-            Standing::Live(member) if self.descriptor.includes(&member) => {}
+            Standing::Live(member) if self.includes(&member) => {}
             _ => return Err(RunError::SenderMayNot),
         }
         match membership.standing(author) {
-            Standing::Live(member) | Standing::Removed(member) if self.descriptor.includes(&member) => Ok(()),
+            Standing::Live(member) | Standing::Removed(member) if self.ever_included(&member) => Ok(()),
             _ => Err(RunError::AuthorMayNot),
         }
     }
@@ -364,6 +396,9 @@ pub enum WriteError {
     /// This device's own chain was forked, as when an old copy of its vault was put back.
     #[error("this device's chain was forked")]
     Forked,
+    /// This device's member is not in the group any more.
+    #[error("this device's member is not in the group")]
+    NotInGroup,
 }
 
 /// Why a run was not placed.
@@ -398,6 +433,9 @@ pub enum RunError {
     /// The author does not take part in the conversation.
     #[error("the author does not take part in the conversation")]
     AuthorMayNot,
+    /// The author's chain ended before these entries, or with another one: he was taken out of the group.
+    #[error("the author's chain has ended")]
+    Ended,
     /// The entries do not follow each other.
     #[error("the entries do not follow each other")]
     Broken,

@@ -53,6 +53,7 @@ mod changes;
 mod content;
 mod conversation;
 mod entry;
+mod group;
 mod journal;
 mod vouched;
 
@@ -60,7 +61,8 @@ pub use changes::{Change, ExpiryRules, Outcome, Place, Target};
 pub use content::{Beside, Content, ContentError, Post};
 pub use conversation::{Descriptor, DescriptorError, GroupFounding, Membership, Standing};
 pub use entry::{Entry, Header, SignedRun, seal_runs};
-pub use journal::{Chain, Fork, Journal, Placed, RunError, WriteError};
+pub use group::{Act, ActError, Deed, Gone, GroupError, GroupRoster, Participant};
+pub use journal::{Chain, Ended, Fork, Journal, Placed, RunError, TookActs, WriteError};
 pub use vouched::Vouched;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
 const CIRCLE: CircleId = CircleId::new([7; 32]);
 
 /// Counts up: the same bytes in every run.
-struct Counter(u8);
+pub(crate) struct Counter(pub(crate) u8);
 
 impl Entropy for Counter {
     fn fill(&mut self, out: &mut [u8]) {
@@ -270,7 +270,7 @@ fn one_founder_does_not_fill_the_journal_with_groups() {
     let mut group = |founder: &Device| {
         number += 1;
         let name = format!("Board {number}").parse().unwrap();
-        Descriptor::group(&CIRCLE, name, both.clone(), &founder.key, &mut entropy)
+        Descriptor::group(&CIRCLE, name, founder.member, both.clone(), &founder.key, &mut entropy)
     };
     let first = group(&ann);
     ben.journal.open(first.clone());
@@ -305,7 +305,8 @@ fn a_text_of_64_kib_passes_and_one_byte_more_does_not() {
 fn a_group_is_what_its_founder_signed() {
     let (ann, ben, cara, members) = trio();
     let both = BTreeSet::from([ann.member, ben.member]);
-    let group = Descriptor::group(&CIRCLE, "Board".parse().unwrap(), both, &ann.key, &mut Counter(0));
+    let name = "Board".parse().unwrap();
+    let group = Descriptor::group(&CIRCLE, name, ann.member, both, &ann.key, &mut Counter(0));
     assert!(group.includes(&ben.member) && !group.includes(&cara.member) && group.stands(&members));
     assert_eq!(Descriptor::decode(&group.encode().0, &CIRCLE), Ok(group.clone()));
     let elsewhere = CircleId::new([8; 32]);
@@ -315,7 +316,9 @@ fn a_group_is_what_its_founder_signed() {
     let widened = Descriptor::Group(founding);
     assert_eq!(Descriptor::decode(&widened.encode().0, &CIRCLE), Err(DescriptorError::Signature));
     let others = BTreeSet::from([ben.member, cara.member]);
-    let not_hers = Descriptor::group(&CIRCLE, "Theirs".parse().unwrap(), others, &ann.key, &mut Counter(0));
+    let name = "Theirs".parse().unwrap();
+    let not_hers = Descriptor::group(&CIRCLE, name, ann.member, others, &ann.key, &mut Counter(0));
+    assert_eq!(Descriptor::decode(&not_hers.encode().0, &CIRCLE), Err(DescriptorError::Founder));
     assert!(!not_hers.stands(&members));
 }
 

@@ -12,7 +12,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use hexode_journal::{Content, Descriptor, Entry, Journal, RunError};
+use hexode_journal::{Act, Content, Descriptor, Entry, Journal, RunError};
 use wire::{DecodeError, MessageId, RawEntry, Run, limits};
 
 #[path = "vectors/make.rs"]
@@ -91,6 +91,16 @@ fn descriptor_vectors_hold() {
         let descriptor = Descriptor::decode(&vector.bytes, &CIRCLE).map_err(|error| error.to_string())?;
         assert_eq!(descriptor.encode().0, vector.bytes);
         Ok(BTreeMap::from([("id", descriptor.id(&CIRCLE).to_string())]))
+    });
+}
+
+#[test]
+fn act_vectors_hold() {
+    try_all("act", |vector| {
+        let blob = vector.bytes.clone().into();
+        let (id, act) = Act::decode(&blob, &CIRCLE).map_err(|error| error.to_string())?;
+        let deed = serde_json::to_string(&act.deed).unwrap();
+        Ok(BTreeMap::from([("id", id.to_string()), ("deed", deed)]))
     });
 }
 

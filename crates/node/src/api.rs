@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
 mod access;
+mod group;
 mod guard;
 mod talk;
 
 pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
+pub use group::{AddToGroup, Former, Group, Participant, Rename};
 pub use guard::{Guard, SetGuard};
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,

@@ -15,6 +15,7 @@ mod compose;
 mod contacts;
 mod dht;
 mod flow;
+mod groups;
 mod guard;
 mod join;
 mod link;

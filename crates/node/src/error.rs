@@ -1,7 +1,7 @@
 //! Turns every room's errors into words for a person, in this one place.
 
 use charter::{CommandError, InvitationError};
-use journal::{ContentError, WriteError};
+use journal::{ContentError, GroupError, WriteError};
 use vault::{CreateError, OpenError, StoreError, WipeError};
 use wire::NameError;
 
@@ -104,7 +104,25 @@ impl From<WriteError> for ApiError {
             WriteError::UnknownConversation => Self::new(ErrorKind::NotFound, message),
             WriteError::Forked => Self::new(ErrorKind::Conflict, message)
                 .hint("an old copy of this vault was used; add this device anew and remove the old one"),
+            WriteError::NotInGroup => Self::new(ErrorKind::NotAllowed, "you are not in this group any more")
+                .hint("what it said until then stays readable; a member can add you again"),
             _ => Self::new(ErrorKind::Internal, message),
+        }
+    }
+}
+
+impl From<GroupError> for ApiError {
+    fn from(error: GroupError) -> Self {
+        let message = error.to_string();
+        match error {
+            GroupError::NoSuchGroup | GroupError::NoSuchMember => {
+                Self::new(ErrorKind::NotFound, message).hint("\"hexode groups show\" lists who is in a group")
+            }
+            GroupError::NotInGroup => Self::new(ErrorKind::NotAllowed, message),
+            GroupError::NotSenior => Self::new(ErrorKind::NotAllowed, message)
+                .hint("only somebody nearer to the founder can: \"hexode groups show\" tells who"),
+            GroupError::TooMany => Self::new(ErrorKind::User, message),
+            _ => Self::new(ErrorKind::Conflict, message).hint("found a new group"),
         }
     }
 }

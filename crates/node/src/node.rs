@@ -215,6 +215,46 @@ impl Node {
         self.call(move |access| access.send(circle, &request)).await
     }
 
+    /// Shows who is in a group.
+    pub async fn group(&self, circle: CircleId, group: ConversationId) -> Result<api::Group, ApiError> {
+        self.glance(move |access| access.group(circle, group)).await
+    }
+
+    /// Gives a group another name.
+    pub async fn rename_group(
+        &self,
+        circle: CircleId,
+        group: ConversationId,
+        request: api::Rename,
+    ) -> Result<api::Group, ApiError> {
+        self.call(move |access| access.rename_group(circle, group, &request)).await
+    }
+
+    /// Brings members into a group.
+    pub async fn add_to_group(
+        &self,
+        circle: CircleId,
+        group: ConversationId,
+        request: api::AddToGroup,
+    ) -> Result<api::Group, ApiError> {
+        self.call(move |access| access.add_to_group(circle, group, &request)).await
+    }
+
+    /// Takes a member out of a group.
+    pub async fn remove_from_group(
+        &self,
+        circle: CircleId,
+        group: ConversationId,
+        member: MemberId,
+    ) -> Result<api::Group, ApiError> {
+        self.call(move |access| access.remove_from_group(circle, group, member)).await
+    }
+
+    /// Leaves a group.
+    pub async fn leave_group(&self, circle: CircleId, group: ConversationId) -> Result<api::Group, ApiError> {
+        self.call(move |access| access.leave_group(circle, group)).await
+    }
+
     /// Shows one message as it is now.
     pub async fn message(&self, circle: CircleId, message: MessageId) -> Result<api::Message, ApiError> {
         self.glance(move |access| access.message(circle, message)).await

@@ -84,10 +84,23 @@ pub enum Gone {
     Deleted,
     /// Its time was over.
     Expired,
+    /// It was said before the person here came to the group.
+    Withheld,
+    /// Its author's chain had ended before: it counts for nothing. The body stays, for that may turn out otherwise.
+    Void,
 }
 
 impl Code for Gone {
-    const ALL: &'static [(Self, i64)] = &[(Self::Not, 0), (Self::Deleted, 1), (Self::Expired, 2)];
+    const ALL: &'static [(Self, i64)] = &[
+        (Self::Not, 0),
+        (Self::Deleted, 1),
+        (Self::Expired, 2),
+        (Self::Withheld, 3),
+        (Self::Void, 8),
+        (Self::Void, 9),
+        (Self::Void, 10),
+        (Self::Void, 11),
+    ];
 }
 
 /// The last entry of a chain.

@@ -43,6 +43,7 @@ mod error;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod group;
 mod guard;
 mod harden;
 mod header;

@@ -74,7 +74,7 @@ macro_rules! timeline {
         concat!(
             "SELECT ",
             columns!(),
-            " FROM entry e CROSS JOIN chain c WHERE e.conversation = ?1 AND e.kind = 0 AND c.id = e.chain ",
+            " FROM entry e CROSS JOIN chain c WHERE e.conversation = ?1 AND e.kind = 0 AND e.gone < 3 AND c.id = e.chain ",
             $condition,
             " ORDER BY e.lamport ",
             $order,

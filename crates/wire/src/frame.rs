@@ -41,6 +41,13 @@ pub enum Frame {
     Wanted(#[serde(deserialize_with = "bounded::list::<_, _, { limits::WANTED }>")] Vec<EntryPlace>),
     /// Answers the last `Wanted`: how many of the places, from the first on, were looked at, and what bodies there were.
     Bodies(u64, #[serde(deserialize_with = "bounded::list::<_, _, { limits::WANTED }>")] Vec<EntryBody>),
+    /// Groups whose logs the sender holds, each with the hash of its acts' ids.
+    GroupHave(
+        #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")]
+        Vec<(ConversationId, [u8; 32])>,
+    ),
+    /// A group's descriptor, and signed acts of its log, each after those it builds on.
+    GroupActs(Blob, #[serde(deserialize_with = "bounded::list::<_, _, { limits::LIST }>")] Vec<Blob>),
 }
 
 /// How far a device holds one conversation.
@@ -165,7 +172,11 @@ impl Frame {
                 DecodeError::check_count("bodies", bodies.len(), limits::WANTED)?;
                 bodies.iter().try_for_each(|body| check_len(&body.body, limits::BODY))
             }
-            Self::CharterDone | Self::CharterMore | Self::Rendezvous(..) => Ok(()),
+            Self::GroupActs(_, acts) => {
+                DecodeError::check_count("group acts", acts.len(), limits::GROUP_ACTS)?;
+                acts.iter().try_for_each(|act| check_len(act, limits::GROUP_ACT))
+            }
+            Self::CharterDone | Self::CharterMore | Self::Rendezvous(..) | Self::GroupHave(_) => Ok(()),
         }
     }
 }
@@ -228,6 +239,8 @@ mod tests {
             Frame::Receipts(7, Vec::new()),
             Frame::Wanted(vec![place]),
             Frame::Bodies(1, vec![EntryBody { place, body: Blob(vec![1, 2, 3]) }]),
+            Frame::GroupHave(vec![(ConversationId::new([8; 32]), [7; 32])]),
+            Frame::GroupActs(Blob(vec![2]), vec![Blob(vec![1, 2, 3])]),
             Frame::Addresses(vec![DeviceAddresses {
                 device: DeviceId::new([1; 32]),
                 addresses: vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()],

@@ -85,6 +85,11 @@ macro_rules! id {
 }
 
 id! {
+    /// An act in a group: the hash of its signed bytes.
+    ActId
+}
+
+id! {
     /// A circle: the hash of its founding entry.
     CircleId
 }

@@ -26,5 +26,5 @@ pub use codec::{DecodeError, decode, decode_canonical, decode_start, encode};
 pub use frame::{
     ChainHead, ConversationFrontier, DeviceAddresses, EntryBody, EntryPlace, Frame, RawEntry, Receipt, Run,
 };
-pub use id::{CircleId, ConversationId, DeviceId, EntryId, IdError, MemberId, MessageId};
+pub use id::{ActId, CircleId, ConversationId, DeviceId, EntryId, IdError, MemberId, MessageId};
 pub use name::{Name, NameError};

@@ -38,6 +38,14 @@ pub const ORPHANS: usize = 1024;
 pub const FRONTIER: usize = 4096;
 /// How many participants a group has at most.
 pub const GROUP: usize = 256;
+/// The largest signed act in a group, in bytes.
+pub const GROUP_ACT: usize = 16 << 10;
+/// How many acts one group's log holds. Three quarters of it, and of [`GROUP_LOG`], are open to all but its founder.
+pub const GROUP_ACTS: usize = 1024;
+/// How many bytes of acts one group's log holds; one device other than the founder's writes a sixteenth of it.
+pub const GROUP_LOG: usize = 512 << 10;
+/// How many chains' ends one act in a group names.
+pub const GROUP_HEADS: usize = 64;
 /// How many groups of one founding device are kept.
 pub const GROUPS: usize = 1024;
 /// The longest name of a person, device, circle or group, in characters.

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::SigningKey;
-use journal::{Beside, Content, Descriptor, Entry, Journal, Membership, SignedRun, Standing, seal_runs};
+use journal::{Act, Beside, Content, Descriptor, Entry, Journal, Membership, SignedRun, Standing, seal_runs};
 use wire::{CircleId, DeviceId, MemberId, MessageId, RawEntry, Run, limits};
 
 use super::{Bound, Counter, Decoder, SMALL};
@@ -11,13 +11,14 @@ const CIRCLE: CircleId = CircleId::new([7; 32]);
 pub(super) fn decoders() -> Vec<Decoder> {
     let ann = SigningKey::from_seed(&[1; 32]);
     let runs = runs(&ann);
-    vec![descriptor(&ann), entry(&runs), body(&runs), run(&ann, &runs)]
+    vec![descriptor(&ann), act(&ann), entry(&runs), body(&runs), run(&ann, &runs)]
 }
 
 fn descriptor(ann: &SigningKey) -> Decoder {
     let [one, two, three] = [1, 2, 3].map(|id| MemberId::new([id; 32]));
     let name = "Board".parse().expect("a plain name");
-    let group = Descriptor::group(&CIRCLE, name, BTreeSet::from([one, two, three]), ann, &mut Counter(0));
+    let group =
+        Descriptor::group(&CIRCLE, name, one, BTreeSet::from([one, two, three]), ann, &mut Counter(0));
     let all = [Descriptor::Everyone, Descriptor::direct(one, two), Descriptor::direct(one, one), group];
     Decoder {
         name: "descriptor",
@@ -28,6 +29,29 @@ fn descriptor(ann: &SigningKey) -> Decoder {
             assert_eq!(descriptor.encode().0, bytes, "a descriptor has one encoding");
             true
         }),
+    }
+}
+
+/// Acts of a group, of each sort one.
+fn act(ann: &SigningKey) -> Decoder {
+    let [one, two, three] = [1, 2, 3].map(|id| MemberId::new([id; 32]));
+    let members = Ann(DeviceId::new(ann.public()));
+    let mut journal = Journal::new(CIRCLE);
+    let name = "Board".parse().expect("a plain name");
+    let group = Descriptor::group(&CIRCLE, name, one, BTreeSet::from([one, two]), ann, &mut Counter(0));
+    let id = journal.open(group);
+    let (by, name) = ((ann, 1_700_000_000_000), "Inner board".parse().expect("a plain name"));
+    let acts = [
+        journal.rename_group(&id, name, by, &members),
+        journal.add_to_group(&id, vec![three], true, by, &members),
+        journal.remove_from_group(&id, two, by, &members),
+        journal.leave_group(&id, by, &members),
+    ];
+    Decoder {
+        name: "act",
+        seeds: acts.into_iter().flatten().map(|act| act.0).collect(),
+        bound: SMALL,
+        run: Box::new(|bytes| Act::decode(&bytes.to_vec().into(), &CIRCLE).is_ok()),
     }
 }
 

@@ -1,6 +1,6 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
-import type { Check, Circle, Contact, Conversation, Device, Draft, Event, Expire, Findings, Forward, Found, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, SafetyWords, Send, SetGuard, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
+import type { AddToGroup, Check, Circle, Contact, Conversation, Device, Draft, Event, Expire, Findings, Forward, Found, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, Rename, SafetyWords, Send, SetGuard, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
 
 /** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
 export interface Calls {
@@ -22,6 +22,16 @@ export interface Calls {
   'PUT /v1/circles/{circle}/conversations/{conversation}/draft': { path: { circle: string; conversation: string }; query: unknown; body: Draft; answer: undefined };
   /** Sets after what time what is written from now on is erased, on every device. */
   'PUT /v1/circles/{circle}/conversations/{conversation}/expiry': { path: { circle: string; conversation: string }; query: unknown; body: Expire; answer: undefined };
+  /** Leaves a group. */
+  'DELETE /v1/circles/{circle}/conversations/{conversation}/group': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: Group };
+  /** Shows who is in a group. */
+  'GET /v1/circles/{circle}/conversations/{conversation}/group': { path: { circle: string; conversation: string }; query: unknown; body: undefined; answer: Group };
+  /** Gives a group another name, for all. */
+  'PUT /v1/circles/{circle}/conversations/{conversation}/group': { path: { circle: string; conversation: string }; query: unknown; body: Rename; answer: Group };
+  /** Brings members into a group. */
+  'POST /v1/circles/{circle}/conversations/{conversation}/group/members': { path: { circle: string; conversation: string }; query: unknown; body: AddToGroup; answer: Group };
+  /** Takes a member out of a group: from here on he gets nothing of it. */
+  'DELETE /v1/circles/{circle}/conversations/{conversation}/group/members/{member}': { path: { circle: string; conversation: string; member: string }; query: unknown; body: undefined; answer: Group };
   /** Puts a conversation away or mutes it, for this device's person alone. */
   'PUT /v1/circles/{circle}/conversations/{conversation}/keep': { path: { circle: string; conversation: string }; query: unknown; body: Keep; answer: Conversation };
   /** Reads a part of a conversation, oldest message first. */

@@ -1,7 +1,15 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
 /** Why a message has no text to show. */
-export type Absence = 'deleted' | 'expired' | 'lacking' | 'blocked' | 'unknown';
+export type Absence = 'deleted' | 'expired' | 'lacking' | 'blocked' | 'unknown' | 'before' | 'void';
+
+/** Brings members into a group. */
+export type AddToGroup = {
+  /** Whether they get what was said before. */
+  history: boolean;
+  /** Who comes in, each by id or by name. */
+  members: Array<string>;
+};
 
 /** Why a request was not carried out, in words for a person. */
 export type ApiError = {
@@ -234,6 +242,18 @@ export type Findings = {
   next?: number | null;
 };
 
+/** A former member of a group. */
+export type Former = {
+  /** Who removed him; himself, if he left. */
+  by: string;
+  /** The member. */
+  id: string;
+  /** Whether he left by himself. */
+  left: boolean;
+  /** His name. */
+  name: string;
+};
+
 /** Says a message's text again in another conversation. */
 export type Forward = {
   /** To whom: as in sending. */
@@ -274,6 +294,22 @@ export type Found = {
   member: string;
   /** The circle's name. */
   name: string;
+};
+
+/** A group and who is in it. */
+export type Group = {
+  /** Who was in it. */
+  gone: Array<Former>;
+  /** Its conversation. */
+  id: string;
+  /** Whether one is in it oneself. */
+  member: boolean;
+  /** Who is in it, the most senior first. */
+  members: Array<Participant>;
+  /** What it is called. */
+  name: string;
+  /** How many acts do not count, since their author had been removed by somebody more senior who had not seen them. */
+  void: number;
 };
 
 /** How the vault is guarded. Whether there is a duress passphrase cannot be asked. */
@@ -458,6 +494,22 @@ export type Page = {
   more: boolean;
 };
 
+/** A member of a group. */
+export type Participant = {
+  /** Whether he gets what was said before he came. */
+  history: boolean;
+  /** The member. */
+  id: string;
+  /** How far he is from the group's founder: 0 the founder, 1 whom he brought in, 2 whom those brought in. Whoever has */
+  level: number;
+  /** Whether one is it oneself. */
+  me: boolean;
+  /** His name. */
+  name: string;
+  /** Whether one can remove him oneself. */
+  removable: boolean;
+};
+
 /** Carries the passphrase that opens the vault; never shown, not even to a debugger's `{:?}`. */
 export type Passphrase = {
   /** The passphrase. */
@@ -538,6 +590,12 @@ export type Reaction = {
   names: Array<string>;
   /** The sign. */
   sign: string;
+};
+
+/** Gives something another name. */
+export type Rename = {
+  /** The name. */
+  name: string;
 };
 
 /** How finding members on the Mainline DHT stands. */

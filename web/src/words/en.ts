@@ -102,6 +102,8 @@ export const en = {
       lacking: 'This message has not arrived yet.',
       blocked: 'A message by somebody you have blocked.',
       unknown: 'A newer version of Hexode can show this message.',
+      before: 'This message was written before you came to the group.',
+      void: 'This message does not count: its author had been taken out before.',
     } satisfies Record<Absence, string>,
     edited: 'edited',
     forwarded: 'Forwarded',

@@ -78,6 +78,8 @@ pub(super) fn absence(message: &Message) -> &'static str {
         Some(Absence::Expired) => "(its time is over)",
         Some(Absence::Lacking) => "(not here yet: whoever passed it on did not have it)",
         Some(Absence::Blocked) => "(hidden: its author is blocked)",
+        Some(Absence::Before) => "(said before you came to the group)",
+        Some(Absence::Void) => "(void: its author had been taken out before)",
         Some(Absence::Unknown) | None => "(a message that this program cannot show)",
     }
 }

@@ -144,8 +144,50 @@ fn two_people_found_invite_join_verify_talk_and_part() {
     [ID]      Ben      direct    1         0       [TIME]
     [ID]      Friends  everyone  0         0
     ");
-    ann.ok(&["group", "Climbers", "Ben"]);
+    ann.ok(&["groups", "create", "Climbers", "Ben"]);
     ann.ok(&["send", "Climbers", "up", "we", "go"]);
+    ann.ok(&["groups", "rename", "climbers", "Ropes"]);
+    assert_says!(ann.run(&["groups", "show", "Ropes"]), @r#"
+    exit 0
+    --- out
+    Ropes
+    MEMBER     PLACE    HISTORY
+    Ann (you)  founder  all
+    Ben        1        all
+    "#);
+    let ask = ann.run(&["groups", "remove", "Ropes", "Ben"]);
+    assert!(ask.starts_with("exit 2\n") && ask.contains("--yes"), "{ask}");
+    ann.ok(&["groups", "remove", "Ropes", "Ben", "--yes"]);
+    assert_says!(ann.run(&["groups", "show", "Ropes"]), @r#"
+    exit 0
+    --- out
+    Ropes
+    MEMBER     PLACE    HISTORY
+    Ann (you)  founder  all
+    Ben was taken out by Ann.
+    "#);
+    assert_says!(ann.run(&["groups", "remove", "Ropes", "Ben", "--yes"]), @r#"
+    exit 3
+    --- err
+    Error: no such member in the group
+    Hint: "hexode groups show" lists who is in a group
+    "#);
+    ann.ok(&["groups", "add", "Ropes", "Ben", "--no-history"]);
+    assert_says!(ann.run(&["groups"]), @r#"
+    exit 0
+    --- out
+    ID        GROUP  MEMBERS  MESSAGES  UNREAD
+    [ID]      Ropes  2        1         0
+    "#);
+    assert_says!(ann.run(&["groups", "leave", "Ropes", "--yes"]), @r#"
+    exit 0
+    --- out
+    Ropes
+    MEMBER  PLACE  HISTORY
+    Ben     1      since then
+    Ann left.
+    You are not in this group any more.
+    "#);
     assert_eq!(ben.run_with(&["send", "everyone", "-"], "from a pipe\n".as_bytes()), "exit 0\n");
     let long = ben.run_with(&["send", "everyone", "-"], "x".repeat(64 * 1024 + 1).as_bytes());
     assert!(long.starts_with("exit 2\n"), "{long}");

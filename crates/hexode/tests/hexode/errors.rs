@@ -28,7 +28,7 @@ fn without_a_node_every_command_says_how_to_start_one() {
         &["members"],
         &["devices"],
         &["verify", "Ben"],
-        &["group", "Climbers", "Ben"],
+        &["groups", "create", "Climbers", "Ben"],
         &["conversations"],
         &["send", "Ben", "hi"],
         &["read"],

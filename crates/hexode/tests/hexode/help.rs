@@ -21,7 +21,7 @@ fn the_program_says_what_it_can_do() {
       members        List the circle's members, or remove one
       devices        List the circle's devices, or remove one
       verify         Compare safety words with another device, to be sure that nobody sits in between
-      group          Found a group of some of the circle's members
+      groups         List the groups, found one, change who is in it
       conversations  List the circle's conversations
       send           Send a message: it is stored on this device and goes out from there by itself
       read           Read a conversation, oldest first, and mark it as read

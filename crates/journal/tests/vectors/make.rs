@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crypto::{Entropy, SigningKey};
 use data_encoding::HEXLOWER;
 use hexode_journal::{
-    Beside, Content, Descriptor, Entry, Header, Journal, Membership, Post, SignedRun, Standing, Target,
+    Act, Beside, Content, Descriptor, Entry, Header, Journal, Membership, Post, SignedRun, Standing, Target,
     seal_runs,
 };
 use serde::Serialize;
@@ -82,6 +82,7 @@ pub(crate) fn all() -> BTreeMap<String, String> {
         vectors.insert(name.to_owned(), format!("{head}\n{}\n", lines.join("\n")));
     };
     descriptors(&mut add);
+    acts(&mut add);
     entries(&mut add);
     runs(&mut add);
     vectors
@@ -102,7 +103,7 @@ fn descriptors(add: Add<'_>) {
     let [one, two, three] = [1, 2, 3].map(|id| MemberId::new([id; 32]));
     let members = BTreeSet::from([one, two, three]);
     let name = "Board".parse().unwrap();
-    let group = Descriptor::group(&CIRCLE, name, members, &ann.key, &mut Fixed(9));
+    let group = Descriptor::group(&CIRCLE, name, one, members, &ann.key, &mut Fixed(9));
     for (name, descriptor) in [
         ("descriptor-everyone", Descriptor::Everyone),
         ("descriptor-direct", Descriptor::direct(two, one)),
@@ -129,9 +130,42 @@ fn descriptors(add: Add<'_>) {
     );
     let elsewhere = CircleId::new([8; 32]);
     let name = "Board".parse().unwrap();
-    let other = Descriptor::group(&elsewhere, name, BTreeSet::from([one, two]), &ann.key, &mut Fixed(9));
+    let other = Descriptor::group(&elsewhere, name, one, BTreeSet::from([one, two]), &ann.key, &mut Fixed(9));
     add("descriptor-group-elsewhere", &[refused(), comment("signed in another circle")], &other.encode().0);
     add("descriptor-unknown-kind", &[refused(), comment("a kind that does not exist")], &[3]);
+}
+
+fn acts(add: Add<'_>) {
+    let ann = Ann::new();
+    let [one, two, three] = [1, 2, 3].map(|id| MemberId::new([id; 32]));
+    let name = "Board".parse().unwrap();
+    let mut journal = Journal::new(CIRCLE);
+    let group = Descriptor::group(&CIRCLE, name, one, BTreeSet::from([one, two]), &ann.key, &mut Fixed(9));
+    let id = journal.open(group);
+    let by = (&ann.key, 1_700_000_000_000);
+    let rename = journal.rename_group(&id, "Inner board".parse().unwrap(), by, &ann).unwrap();
+    let brought = journal.add_to_group(&id, vec![three], true, by, &ann).unwrap();
+    let removed = journal.remove_from_group(&id, two, by, &ann).unwrap();
+    let content = Content::Text("Good-bye".into());
+    journal.write(id, &ann.device, &content, 1_700_000_000_000, &mut Fixed(3)).unwrap();
+    let left = journal.leave_group(&id, by, &ann).unwrap();
+    for (name, blob) in [("rename", &rename), ("add", &brought), ("remove", &removed), ("leave", &left)] {
+        let (act_id, act) = Act::decode(blob, &CIRCLE).unwrap();
+        let deed = ("deed", serde_json::to_string(&act.deed).unwrap());
+        add(&format!("act-{name}"), &[accepted(), ("id", act_id.to_string()), deed], &blob.0);
+    }
+    let mut altered = rename.0.clone();
+    if let Some(byte) = altered.iter_mut().rev().nth(80) {
+        *byte ^= 1;
+    }
+    add("act-altered", &[refused(), ("comment", "one bit of the act is another".into())], &altered);
+    let elsewhere = CircleId::new([8; 32]);
+    let name = "Board".parse().unwrap();
+    let mut journal = Journal::new(elsewhere);
+    let group = Descriptor::group(&elsewhere, name, one, BTreeSet::from([one, two]), &ann.key, &mut Fixed(9));
+    let id = journal.open(group);
+    let other = journal.leave_group(&id, by, &ann).unwrap();
+    add("act-elsewhere", &[refused(), ("comment", "signed in another circle".into())], &other.0);
 }
 
 fn entries(add: Add<'_>) {

@@ -20,6 +20,10 @@ pub enum Absence {
     Blocked,
     /// It is of a kind that this program does not know.
     Unknown,
+    /// It was said before this person came to the group.
+    Before,
+    /// It counts for nothing: its author had been taken out before.
+    Void,
 }
 
 /// The message that another one answers.

@@ -33,10 +33,7 @@ impl CircleState {
             let lacking = ctx.tx.lacking(self.row, after, limits::WANTED)?;
             let Some(last) = lacking.last() else { break };
             after = last.position;
-            let shared = |place: &EntryPlace| {
-                let descriptor = self.journal.descriptor(&place.conversation);
-                descriptor.is_some_and(|descriptor| descriptor.includes(&member))
-            };
+            let shared = |place: &EntryPlace| self.journal.includes(&place.conversation, &member);
             let wanted: Vec<_> = lacking.iter().filter(|lacking| shared(&lacking.place)).collect();
             if wanted.is_empty() {
                 continue;
@@ -69,14 +66,14 @@ impl CircleState {
                 break;
             }
             looked += 1;
-            let descriptor = self.journal.descriptor(&place.conversation);
             let Some(row) = self.conversations.get(&place.conversation) else { continue };
-            if !descriptor.is_some_and(|descriptor| descriptor.includes(&member)) {
+            if !self.journal.includes(&place.conversation, &member) {
                 continue;
             }
+            let after = self.journal.withheld_until(&place.conversation, &member);
             let found = ctx.tx.entries_from(*row, &place.author, place.seq, 1, 0)?.pop();
-            if let Some(body) = found.filter(|record| record.seq == place.seq).and_then(|record| record.body)
-            {
+            let found = found.filter(|record| record.seq == place.seq && record.lamport > after);
+            if let Some(body) = found.and_then(|record| record.body) {
                 weight += body.0.len() + 80;
                 bodies.push(EntryBody { place: *place, body });
             }

@@ -26,6 +26,9 @@ impl CircleState {
         let header = &entry.header;
         let conversation = header.conversation;
         let mut record = record_of(entry, ctx.time.wall_ms, signature);
+        if !self.journal.counts(&conversation, &record.author, record.seq) {
+            return self.store_void(ctx, row, record);
+        }
         record.gone = self.fate(ctx.tx, ctx.time.wall_ms, conversation, row, &record)?;
         if record.gone != Gone::Not {
             record.body = None;
@@ -36,7 +39,9 @@ impl CircleState {
             return Err(StoreError::Conflict);
         }
         self.talk.stored = true;
-        if record.kind == EntryKind::Message {
+        if record.gone == Gone::Withheld && record.kind == EntryKind::Message {
+            self.talk.note_beside((conversation, record.author), record.seq);
+        } else if record.kind == EntryKind::Message {
             self.placed_message(ctx, conversation, row, &record)?;
         } else {
             self.talk.note_beside((conversation, record.author), record.seq);
@@ -137,6 +142,9 @@ impl CircleState {
     ) -> Result<Gone, StoreError> {
         match beside_of(record) {
             None if record.kind == EntryKind::Message => {
+                if record.lamport <= self.withheld_here(&conversation) {
+                    return Ok(Gone::Withheld);
+                }
                 if self.outcome(vault, conversation, row, record)?.deleted {
                     return Ok(Gone::Deleted);
                 }
@@ -174,7 +182,8 @@ impl CircleState {
         let records = vault.changes_of(row, &message.message)?;
         let changes = records.iter().filter_map(|record| {
             let target = beside_of(record)?.target().copied()?;
-            if !target.is(&message.author, message.seq, &message.message) {
+            let counts = self.journal.counts(&conversation, &record.author, record.seq);
+            if !counts || !target.is(&message.author, message.seq, &message.message) {
                 return None;
             }
             let member = self.member_of(&record.author)?;

@@ -374,6 +374,9 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
             Descriptor::decode(&conversation.descriptor.0, &record.circle).map_err(|_| damaged())?;
         let id = state.journal.open(descriptor);
         state.conversations.insert(id, conversation.row);
+        for act in vault.group_acts(conversation.row)? {
+            state.journal.restore_act(&id, &act).map_err(|_| damaged())?;
+        }
         let kept = Kept { archived: conversation.archived, muted_until_ms: conversation.muted_until_ms };
         state.talk.kept.insert(id, kept);
         for head in vault.chain_heads(conversation.row)? {
@@ -389,6 +392,8 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
             state.read.insert((id, author), read);
         }
     }
+    // How the chains end is in the vault by now.
+    let _ = state.journal.refold(&Members(&state.charter));
     state.restore_talk(vault)?;
     for known in vault.addresses(record.row)? {
         state.known.entry(known.device).or_default().push(known.address);

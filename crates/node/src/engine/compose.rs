@@ -322,6 +322,9 @@ impl Access<'_, '_> {
         content: &Content,
     ) -> Result<api::Message, RequestError> {
         let (me, now_ms) = (circle.me, self.ctx.time.wall_ms);
+        if circle.my_member().is_none_or(|member| !circle.journal.includes(&conversation, &member)) {
+            return Err(ApiError::from(journal::WriteError::NotInGroup).into());
+        }
         let entry = circle
             .journal
             .write_beside(conversation, &me, beside, content, now_ms, self.ctx.entropy)
@@ -380,13 +383,12 @@ impl CircleState {
         if !text.contains('@') {
             return Vec::new();
         }
-        let descriptor = self.journal.descriptor(conversation);
         let mut named: Vec<_> = self
             .charter
             .roster()
             .members()
             .values()
-            .filter(|member| descriptor.is_some_and(|descriptor| descriptor.includes(&member.id)))
+            .filter(|member| self.journal.includes(conversation, &member.id))
             .map(|member| (member.name.as_str().to_lowercase(), member.id))
             .collect();
         // Of two names of which one begins as the other, the longer one is meant.

@@ -77,7 +77,7 @@ impl CircleState {
         let Some(link) = self.links.get_mut(&device) else {
             return;
         };
-        if !self.journal.descriptor(&conversation).is_some_and(|descriptor| descriptor.includes(&member)) {
+        if !self.journal.includes(&conversation, &member) {
             return;
         }
         for (author, chain) in self.journal.chains(&conversation) {
@@ -89,14 +89,14 @@ impl CircleState {
 
     /// Tells everyone who reads a conversation that it is there, before the first entry.
     pub(crate) fn announce(&mut self, ctx: &mut Ctx<'_, '_>, conversation: ConversationId) {
-        let Some(descriptor) = self.journal.descriptor(&conversation) else {
-            return;
-        };
         let readers: Vec<_> = self
             .links
             .iter()
             .filter(|(_, link)| link.introduced && !link.announced.contains(&conversation))
-            .filter(|(device, _)| self.live_member(device).is_some_and(|member| descriptor.includes(&member)))
+            .filter(|(device, _)| {
+                let member = self.live_member(device);
+                member.is_some_and(|member| self.journal.includes(&conversation, &member))
+            })
             .map(|(device, _)| *device)
             .collect();
         for device in readers {
@@ -149,7 +149,8 @@ impl CircleState {
             };
             let (conversation, author) = chain;
             let next = link.next(&chain);
-            let runs = self.runs_from(ctx, chain, next)?;
+            let mut runs = self.runs_from(ctx, chain, next)?;
+            self.withhold(device, &conversation, &mut runs);
             let Some(link) = self.links.get_mut(&device) else {
                 return Ok(());
             };
@@ -222,9 +223,8 @@ impl CircleState {
         let moved = std::mem::take(&mut link.unreported);
         link.taken_told = link.taken;
         let taken = link.taken;
-        let readable = moved.into_iter().filter(|(conversation, _)| {
-            self.journal.descriptor(conversation).is_some_and(|descriptor| descriptor.includes(&member))
-        });
+        let readable =
+            moved.into_iter().filter(|(conversation, _)| self.journal.includes(conversation, &member));
         let receipts: Vec<_> = readable
             .map(|(conversation, author)| Receipt {
                 conversation,

@@ -184,9 +184,16 @@ impl CircleState {
         self.command(ctx, tunnel::Command::Allow(allowed));
         self.command(ctx, tunnel::Command::Invitations(self.knockable()));
         self.command(ctx, tunnel::Command::LanSecrets(self.lan_secrets()));
+        self.refold_groups(ctx)?;
         let devices: Vec<_> = self.links.keys().copied().collect();
         for device in devices {
             self.introduce_once(ctx, device);
+            let Some(link) = self.links.get_mut(&device) else {
+                continue;
+            };
+            if std::mem::take(&mut link.acts_refused) {
+                self.tell_groups(ctx, device);
+            }
             let Some(link) = self.links.get_mut(&device) else {
                 continue;
             };

@@ -48,6 +48,10 @@ pub(crate) struct Link {
     pub(crate) taken_told: u64,
     /// Bodies it was asked for.
     pub(crate) asked: Asked,
+    /// Groups of which acts came that build on what is not held: asked for once a link.
+    pub(crate) acts_asked: BTreeSet<ConversationId>,
+    /// Acts came whose authors are not known: they may be under a later charter.
+    pub(crate) acts_refused: bool,
     window: Window,
 }
 
@@ -72,6 +76,8 @@ impl Link {
             taken: 0,
             taken_told: 0,
             asked: Asked::default(),
+            acts_asked: BTreeSet::new(),
+            acts_refused: false,
             window: Window::default(),
         }
     }

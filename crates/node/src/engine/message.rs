@@ -89,6 +89,8 @@ impl CircleState {
         match record.gone {
             Gone::Deleted => Some(Absence::Deleted),
             Gone::Expired => Some(Absence::Expired),
+            Gone::Withheld => Some(Absence::Before),
+            Gone::Void => Some(Absence::Void),
             Gone::Not if outcome.deleted => Some(Absence::Deleted),
             Gone::Not if over => Some(Absence::Expired),
             Gone::Not if record.body.is_none() => Some(Absence::Lacking),
@@ -157,8 +159,7 @@ impl CircleState {
         conversation: ConversationId,
         record: &EntryRecord,
     ) -> impl Iterator<Item = wire::DeviceId> {
-        let descriptor = self.journal.descriptor(&conversation);
-        let author = record.author;
+        let (author, lamport) = (record.author, record.lamport);
         self.charter
             .roster()
             .devices()
@@ -166,7 +167,8 @@ impl CircleState {
             .filter(move |device| {
                 device.id != self.me
                     && device.id != author
-                    && descriptor.is_some_and(|descriptor| descriptor.includes(&device.member))
+                    && self.journal.includes(&conversation, &device.member)
+                    && self.journal.withheld_until(&conversation, &device.member) < lamport
             })
             .map(|device| device.id)
     }

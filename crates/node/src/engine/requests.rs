@@ -155,7 +155,8 @@ impl Access<'_, '_> {
                 .charter
                 .remove_member(member, Keep::Seen, &circle.key, access.ctx.time.wall_ms)
                 .map_err(ApiError::from)?;
-            access.after_removal(circle, entry)
+            access.after_removal(circle, entry)?;
+            Ok(circle.remove_from_groups(&mut access.ctx, member)?)
         })
     }
 
@@ -300,7 +301,8 @@ impl Access<'_, '_> {
     ) -> Result<api::Conversation, RequestError> {
         self.as_member(id, |access, circle| {
             let name = name("group", &request.name)?;
-            let mut members: BTreeSet<MemberId> = circle.my_member().into_iter().collect();
+            let me = circle.my_member().ok_or_else(|| unknown("member"))?;
+            let mut members = BTreeSet::from([me]);
             for member in &request.members {
                 members.insert(circle.find_member(member)?);
             }
@@ -311,7 +313,7 @@ impl Access<'_, '_> {
                 let message = format!("a group has at most {} members", wire::limits::GROUP);
                 return Err(ApiError::new(ErrorKind::User, message).into());
             }
-            let group = Descriptor::group(&circle.id, name, members, &circle.key, access.ctx.entropy);
+            let group = Descriptor::group(&circle.id, name, me, members, &circle.key, access.ctx.entropy);
             let conversation = circle.journal.open(group);
             circle.conversation_row(&mut access.ctx, conversation)?;
             circle.announce(&mut access.ctx, conversation);
@@ -522,9 +524,8 @@ impl CircleState {
         let groups: Vec<_> = self
             .journal
             .conversations()
-            .filter(|(_, descriptor)| match descriptor {
-                Descriptor::Group(group) => group.name.as_str().to_lowercase() == wanted,
-                _ => false,
+            .filter(|(id, descriptor)| {
+                matches!(descriptor, Descriptor::Group(_)) && self.group_name(id).to_lowercase() == wanted
             })
             .collect();
         let member = self.find_member(text);
@@ -544,7 +545,7 @@ impl CircleState {
     }
 }
 
-fn name(what: &str, text: &str) -> Result<Name, ApiError> {
+pub(super) fn name(what: &str, text: &str) -> Result<Name, ApiError> {
     text.parse().map_err(|error| ApiError::new(ErrorKind::User, format!("{what}: {error}")))
 }
 

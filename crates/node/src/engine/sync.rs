@@ -132,6 +132,8 @@ impl CircleState {
             | Frame::Receipts(..)
             | Frame::Wanted(_)
             | Frame::Bodies(..)
+            | Frame::GroupHave(_)
+            | Frame::GroupActs(..)
                 if self.links.get(&device).is_none_or(|link| !link.charter_known) =>
             {
                 self.misbehaved(ctx, device, "conversations before the charter");
@@ -144,6 +146,11 @@ impl CircleState {
             Frame::Addresses(addresses) => self.handle_addresses(ctx, device, addresses),
             Frame::Wanted(places) => self.handle_wanted(ctx, device, &places),
             Frame::Bodies(looked, bodies) => self.handle_bodies(ctx, device, looked, bodies),
+            Frame::GroupHave(have) => {
+                self.handle_group_have(ctx, device, &have);
+                Ok(())
+            }
+            Frame::GroupActs(descriptor, acts) => self.handle_group_acts(ctx, device, &descriptor, &acts),
         }
     }
 
@@ -254,6 +261,7 @@ impl CircleState {
             linked.map(|(device, known)| DeviceAddresses { device: *device, addresses: newest(known) });
         let all = std::iter::once(own).chain(others).take(limits::FRONTIER).collect();
         self.send(ctx, device, &Frame::Addresses(all));
+        self.tell_groups(ctx, device);
         self.send_frontier(ctx, device);
     }
 
@@ -294,7 +302,11 @@ impl CircleState {
                 self.misbehaved(ctx, device, "a conversation that is not one");
                 return Ok(());
             };
-            let shared = descriptor.includes(&me) && descriptor.includes(&member);
+            let id = descriptor.id(&self.id);
+            let shared = match self.journal.descriptor(&id) {
+                Some(_) => self.journal.includes(&id, &me) && self.journal.includes(&id, &member),
+                None => descriptor.includes(&me) && descriptor.includes(&member),
+            };
             if !shared || !self.bears_out(&descriptor) || !self.journal.has_room_for(&descriptor) {
                 continue;
             }
@@ -435,7 +447,7 @@ impl CircleState {
             Err(RunError::ForkKnown) if start < self.journal.len(&conversation, &author) => {
                 self.prove_fork(device, chain, start);
             }
-            Err(RunError::AuthorMayNot) => {
+            Err(RunError::AuthorMayNot | RunError::Ended) => {
                 if let Some(link) = self.links.get_mut(&device) {
                     link.refused.insert(conversation);
                 }
@@ -490,11 +502,8 @@ impl CircleState {
         let mine = self.my_member() == Some(member);
         for receipt in receipts {
             let (conversation, author) = (receipt.conversation, receipt.author);
-            let Some(descriptor) = self.journal.descriptor(&conversation) else {
-                continue;
-            };
             let held = self.journal.len(&conversation, &author);
-            if held == 0 || !descriptor.includes(&member) {
+            if held == 0 || !self.journal.includes(&conversation, &member) {
                 continue;
             }
             // It counts the entries of another history.

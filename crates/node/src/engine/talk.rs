@@ -45,6 +45,13 @@ impl Talk {
         self.beside.entry(chain).or_default().insert(seq);
     }
 
+    /// Takes note that a place holds a message after all.
+    pub(crate) fn forget_beside(&mut self, chain: ChainKey, seq: u64) {
+        if let Some(places) = self.beside.get_mut(&chain) {
+            places.remove(&seq);
+        }
+    }
+
     /// Counts the places of a chain from `from` on that hold no message.
     pub(crate) fn beside_from(&self, chain: &ChainKey, from: u64) -> u64 {
         self.beside.get(chain).map_or(0, |places| places.range(from..).count() as u64)
@@ -63,6 +70,11 @@ impl CircleState {
         for (id, row) in &self.conversations {
             for (author, seq) in vault.places_beside(*row)? {
                 self.talk.note_beside((*id, author), seq);
+            }
+            if !self.journal.acts(id).is_empty() {
+                for (author, seq) in vault.places_withheld(*row)? {
+                    self.talk.note_beside((*id, author), seq);
+                }
             }
         }
         for (row, record) in vault.entries_of_kind(self.row, EntryKind::Expiry)? {

@@ -196,7 +196,7 @@ impl CircleState {
         };
         let roster = self.charter.roster();
         let participants: Vec<_> =
-            roster.members().keys().filter(|member| descriptor.includes(member)).copied().collect();
+            roster.members().keys().filter(|member| self.journal.includes(&id, member)).copied().collect();
         let (kind, title) = match descriptor {
             Descriptor::Everyone => (
                 api::ConversationKind::Everyone,
@@ -206,7 +206,7 @@ impl CircleState {
                 let other = if Some(*one) == self.member_of(&self.me) { other } else { one };
                 (api::ConversationKind::Direct, self.member_name(other))
             }
-            Descriptor::Group(group) => (api::ConversationKind::Group, group.name.to_string()),
+            Descriptor::Group(_) => (api::ConversationKind::Group, self.group_name(&id)),
         };
         let (mut last, mut draft) = (None, None);
         if let Some(row) = self.conversations.get(&id) {

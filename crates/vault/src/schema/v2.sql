@@ -2,7 +2,8 @@
 
 -- What sort of entry it is: 0 message, 1 edit, 2 delete, 3 reaction, 4 pin, 5 expiry, 6 not known.
 ALTER TABLE entry ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
--- Why there is no body: 0 it is there, or has not come yet; 1 deleted; 2 expired.
+-- Why there is no body: 0 it is there, or has not come yet; 1 deleted; 2 expired; 3 it was said before the person here
+-- came to the group. 8 is added where the author's chain had ended before: the entry counts for nothing.
 ALTER TABLE entry ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 -- Only messages have a place on the screen.
 DROP INDEX entry_by_time;
@@ -58,3 +59,11 @@ CREATE TABLE blocked (
     member       BLOB    NOT NULL,
     PRIMARY KEY (circle, member)
 ) STRICT, WITHOUT ROWID;
+
+-- The signed acts of groups: who came in, who went, what the group is called.
+CREATE TABLE group_act (
+    position     INTEGER NOT NULL PRIMARY KEY,  -- order of arrival
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    bytes        BLOB    NOT NULL
+) STRICT;
+CREATE INDEX group_act_by_conversation ON group_act (conversation, position);
