@@ -124,11 +124,10 @@ proptest! {
     #[test]
     fn nobody_removes_the_founder_or_rises_above_who_brought_him_in(drafts in prop::collection::vec(draft(), 0..24)) {
         let people = People::new();
+        // Unless he leaves by himself.
+        let drafts: Vec<_> = drafts.into_iter().filter(|draft| draft.who != 0 || draft.deed < 7).collect();
         let (log, _) = history(&people, &drafts);
-        let roster = log.fold(&people);
-        if let Some(gone) = roster.gone.get(&member(0)) {
-            prop_assert_eq!(gone.by, member(0));
-        }
+        prop_assert!(log.fold(&people).members.contains_key(&member(0)));
         for grant in log.grants() {
             if let Some(issuer) = grant.issuer {
                 prop_assert!(grant.level > log.acts[issuer].level);

@@ -83,12 +83,9 @@ impl CircleState {
         let (Some(me), Some(member)) = (self.my_member(), self.live_member(&device)) else {
             return Ok(());
         };
-        let descriptor = match Descriptor::decode(&descriptor.0, &self.id) {
-            Ok(descriptor @ Descriptor::Group(_)) => descriptor,
-            _ => {
-                self.misbehaved(ctx, device, "acts of what is no group");
-                return Ok(());
-            }
+        let Ok(descriptor @ Descriptor::Group(_)) = Descriptor::decode(&descriptor.0, &self.id) else {
+            self.misbehaved(ctx, device, "acts of what is no group");
+            return Ok(());
         };
         let id = descriptor.id(&self.id);
         let members = Members(&self.charter);
@@ -262,7 +259,7 @@ impl CircleState {
 
     /// Stores an entry that counts for nothing, since its chain is to have no gap.
     pub(crate) fn store_void(
-        &mut self,
+        &self,
         ctx: &mut Ctx<'_, '_>,
         row: ConversationRow,
         mut record: EntryRecord,
