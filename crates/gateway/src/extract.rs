@@ -42,7 +42,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 
 /// A request's JSON body: bounded in size and in the time it may take to arrive.
 ///
-/// The content type is not looked at: a web page cannot reach this socket, so nothing rests on it.
+/// The content type is not looked at: no web page reaches the socket, and on the loopback port other pages are turned
+/// away by what the browser says of where they are from, whatever type they send.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {

@@ -143,7 +143,11 @@ async fn status(State(desk): State<Desk>) -> Result<Json<Status>, Refusal> {
 #[utoipa::path(get, path = "/v1/events", tag = "node", responses(
     (status = 200, content_type = "text/event-stream", body = Event), (status = "default", body = ApiError)))]
 async fn events(State(desk): State<Desk>, caller: Option<Extension<Caller>>) -> Response {
-    events::stream(desk.node.events(), caller.map(|Extension(caller)| (desk.node, caller.secret)))
+    let events = desk.node.events();
+    match (caller, desk.gate) {
+        (Some(Extension(caller)), Some(gate)) => events::stream_to(events, gate, caller.secret).await,
+        _ => events::stream(events, None),
+    }
 }
 
 /// Lets the node check itself.

@@ -21,7 +21,7 @@ use node::{
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 
-pub(crate) use gate::{Caller, Gate, OpenedBy};
+pub(crate) use gate::{Caller, Gate, OpenedBy, Stranger, unknown};
 
 mod gate;
 mod owner;

@@ -31,7 +31,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 
 use crypto::Entropy;
 use tokio::sync::oneshot;
-use vault::{Passphrase, StoreError, Unlocked, Vault};
+use vault::{Passphrase, StoreError, Tries, Unlocked, Vault};
 use wire::CircleId;
 
 pub use crate::early::Early;
@@ -214,11 +214,16 @@ impl Engine {
     /// Opens the vault and starts the tunnels of all its circles.
     ///
     /// What has expired meanwhile is erased before anything can be asked.
-    pub fn unlock(&mut self, passphrase: &Passphrase, time: Time) -> Result<Vec<Effect>, ApiError> {
+    pub fn unlock(
+        &mut self,
+        passphrase: &Passphrase,
+        tries: Tries,
+        time: Time,
+    ) -> Result<Vec<Effect>, ApiError> {
         if self.open.is_some() {
             return Ok(Vec::new());
         }
-        let unlocked = Vault::unlock(&self.setup.home.join(VAULT), passphrase, self.setup.vault);
+        let unlocked = Vault::unlock(&self.setup.home.join(VAULT), passphrase, self.setup.vault, tries);
         // Whoever looks on sees the same, whichever passphrase it was.
         let (Unlocked::Opened(vault) | Unlocked::Emptied(vault)) =
             unlocked.map_err(|error| from_open(&error))?;

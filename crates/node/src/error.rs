@@ -50,6 +50,8 @@ pub(crate) fn from_open(error: &OpenError) -> ApiError {
         }
         OpenError::WrongPassphraseOf { .. } => ApiError::new(ErrorKind::User, message)
             .hint("think before you try again; capitals and spaces count"),
+        OpenError::LastTry => ApiError::new(ErrorKind::NotAllowed, message)
+            .hint("it is kept for who is let in already: run \"hexode unlock\" or \"hexode open\""),
         OpenError::Destroyed => ApiError::new(ErrorKind::NotFound, message)
             .hint("nothing can be brought back; join your circles anew as another device"),
         OpenError::SamePassphrase => ApiError::new(ErrorKind::User, message).hint("choose another one"),

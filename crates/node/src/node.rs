@@ -1,14 +1,14 @@
 //! The handle that front ends hold.
 
 use tokio::sync::{broadcast, oneshot};
-use vault::Passphrase;
+use vault::{Passphrase, Tries};
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
 use crate::{
     api::{self, ApiError, ErrorKind, Event},
     engine::{Access, Call, Engine, Input, RequestError, Setup},
     error::stopped,
-    shell::{Order, Shell},
+    shell::{Opening, Order, Shell},
 };
 
 /// A running node; clones are handles on the same one.
@@ -35,24 +35,30 @@ impl Node {
 
     /// Makes the vault and opens it.
     pub async fn create(&self, passphrase: String) -> Result<(), ApiError> {
-        self.open(passphrase, true).await.map(drop)
+        self.open(passphrase, Opening::Create).await.map(drop)
     }
 
     /// Opens the vault and starts the tunnels of all circles.
     pub async fn unlock(&self, passphrase: String) -> Result<(), ApiError> {
-        self.open(passphrase, false).await.map(drop)
+        self.open(passphrase, Opening::Unlock(Tries::All)).await.map(drop)
     }
 
     /// Opens the vault like [`unlock`](Self::unlock), and tells whether it was this passphrase that opened it: `false` if
     /// it was open before, which proves nothing of the passphrase.
     pub async fn unlock_by(&self, passphrase: String) -> Result<bool, ApiError> {
-        self.open(passphrase, false).await
+        self.open(passphrase, Opening::Unlock(Tries::All)).await
     }
 
-    async fn open(&self, passphrase: String, create: bool) -> Result<bool, ApiError> {
+    /// Opens the vault like [`unlock_by`](Self::unlock_by) for somebody of whom nothing is known: where tries are counted
+    /// he does not get the one after which the vault is destroyed.
+    pub async fn unlock_by_stranger(&self, passphrase: String) -> Result<bool, ApiError> {
+        self.open(passphrase, Opening::Unlock(Tries::ButTheLast)).await
+    }
+
+    async fn open(&self, passphrase: String, how: Opening) -> Result<bool, ApiError> {
         let passphrase = Passphrase::new(&zeroize::Zeroizing::new(passphrase));
         let (answer, opened) = oneshot::channel();
-        self.shell.order(Order::Open { passphrase, create, answer });
+        self.shell.order(Order::Open { passphrase, how, answer });
         opened.await.unwrap_or_else(|_| Err(stopped()))
     }
 

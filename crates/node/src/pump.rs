@@ -6,7 +6,7 @@ use tokio::sync::broadcast;
 use crate::{
     Node, api,
     engine::{Effect, Engine, Input, Time},
-    shell::{EVENTS, Order, Shell},
+    shell::{EVENTS, Opening, Order, Shell},
 };
 
 /// The other end of a [`Node`] without a thread: its orders wait until somebody runs them.
@@ -33,10 +33,12 @@ impl Pump {
         for order in self.orders.try_iter() {
             match order {
                 Order::Input(input) => batch.push(input),
-                Order::Open { passphrase, create, answer } => {
+                Order::Open { passphrase, how, answer } => {
                     let was_locked = engine.vault().is_none();
-                    let opened =
-                        if create { engine.create(&passphrase) } else { engine.unlock(&passphrase, time) };
+                    let opened = match how {
+                        Opening::Create => engine.create(&passphrase),
+                        Opening::Unlock(tries) => engine.unlock(&passphrase, tries, time),
+                    };
                     let _ = answer.send(opened.map(|opened| {
                         effects.extend(opened);
                         was_locked

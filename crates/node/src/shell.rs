@@ -14,7 +14,7 @@ use tokio::{
     sync::{broadcast, oneshot},
 };
 use tunnel::Tunnel;
-use vault::Passphrase;
+use vault::{Passphrase, Tries};
 use wire::CircleId;
 
 use crate::{
@@ -28,7 +28,7 @@ pub(crate) enum Order {
     /// An input for the next turn.
     Input(Input),
     /// Make the vault, or open it; the answer tells whether this order did it or it was open before.
-    Open { passphrase: Passphrase, create: bool, answer: oneshot::Sender<Result<bool, ApiError>> },
+    Open { passphrase: Passphrase, how: Opening, answer: oneshot::Sender<Result<bool, ApiError>> },
     /// Close it.
     Lock(oneshot::Sender<()>),
     /// Destroy it.
@@ -41,6 +41,15 @@ pub(crate) enum Order {
     Started(u64, CircleId, Result<Tunnel, String>),
     /// Lock and end.
     Stop(oneshot::Sender<()>),
+}
+
+/// How a vault is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Opening {
+    /// By making it.
+    Create,
+    /// By its passphrase, or the one that empties it.
+    Unlock(Tries),
 }
 
 /// The engine's thread, seen from outside.
@@ -167,10 +176,12 @@ impl Run {
             Order::Tunnel(_, circle, event, early) => {
                 self.turn(engine, vec![Input::Tunnel(circle, event, early)]);
             }
-            Order::Open { passphrase, create, answer } => {
+            Order::Open { passphrase, how, answer } => {
                 let was_locked = engine.vault().is_none();
-                let opened =
-                    if create { engine.create(&passphrase) } else { engine.unlock(&passphrase, self.time()) };
+                let opened = match how {
+                    Opening::Create => engine.create(&passphrase),
+                    Opening::Unlock(tries) => engine.unlock(&passphrase, tries, self.time()),
+                };
                 let _ = answer.send(opened.map(|effects| {
                     self.carry_effects(effects);
                     was_locked

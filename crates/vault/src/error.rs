@@ -47,6 +47,9 @@ pub enum OpenError {
         /// How many more.
         left: u32,
     },
+    /// One more wrong passphrase destroys the vault, and whoever tries may not do that.
+    #[error("one try is left")]
+    LastTry,
     /// Too many wrong passphrases were tried.
     #[error("the vault was destroyed after too many wrong passphrases")]
     Destroyed,

@@ -27,6 +27,15 @@ pub(crate) struct Guard {
     duress: Header,
 }
 
+/// Which of the counted tries may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// All of them.
+    All,
+    /// All but the one after which the vault is destroyed: whoever may not touch the folder shall not destroy it.
+    ButTheLast,
+}
+
 /// What came of a passphrase.
 #[derive(Debug)]
 pub enum Unlocked {
@@ -40,7 +49,12 @@ impl Vault {
     /// Opens the vault in a folder for whoever gave a passphrase: one try, counted before it is made.
     ///
     /// [`open`](Self::open) is the same without a guard.
-    pub fn unlock(dir: &Path, passphrase: &Passphrase, options: Options) -> Result<Unlocked, OpenError> {
+    pub fn unlock(
+        dir: &Path,
+        passphrase: &Passphrase,
+        options: Options,
+        tries: Tries,
+    ) -> Result<Unlocked, OpenError> {
         let files = Files::find(dir)?.ok_or(OpenError::Missing)?;
         let header = read_header(&files)?;
         let mut guard = match Guard::read(&files)? {
@@ -51,6 +65,9 @@ impl Vault {
         if guard.is_exhausted() {
             destroy(files)?;
             return Err(OpenError::Destroyed);
+        }
+        if tries == Tries::ButTheLast && guard.limit > 0 && guard.wrong.saturating_add(1) >= guard.limit {
+            return Err(OpenError::LastTry);
         }
         // A process that is killed while it tries has tried.
         guard.wrong = guard.wrong.saturating_add(1);

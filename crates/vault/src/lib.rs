@@ -70,7 +70,7 @@ pub use device::{AddressRecord, AddressSource, VerificationMethod, VerificationR
 pub use draft::DraftRecord;
 pub use entry::{Appended, EntryKind, EntryRecord, ForkRecord, Gone, Head};
 pub use error::{CreateError, OpenError, Part, StoreError, WipeError};
-pub use guard::Unlocked;
+pub use guard::{Tries, Unlocked};
 pub use harden::harden_process;
 pub use invitation::IssuedInvitation;
 pub use kdf::Kdf;

@@ -66,7 +66,7 @@ impl Client {
 
     /// Revokes a token.
     pub async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
-        self.ask(Method::DELETE, &format!("/v1/tokens/{id}")).await
+        self.ask(Method::DELETE, &format!("/v1/tokens/{}", segment(id))).await
     }
 
     /// Lists the circles.

@@ -1,5 +1,5 @@
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -11,7 +11,7 @@ use crate::{
     extract::Body,
     passphrase::{Passphrase, Vault},
     refusal::Refusal,
-    web::OpenedBy,
+    web::{OpenedBy, Stranger},
 };
 
 /// Tells whether there is a vault and whether it is open.
@@ -37,9 +37,13 @@ pub(super) async fn create(
     (status = 204), (status = "default", body = ApiError)))]
 pub(super) async fn unlock(
     State(desk): State<Desk>,
+    stranger: Option<Extension<Stranger>>,
     Body(body): Body<Passphrase>,
 ) -> Result<Response, Refusal> {
-    let opened = desk.node.unlock_by(body.passphrase).await?;
+    let opened = match stranger {
+        Some(_) => desk.node.unlock_by_stranger(body.passphrase).await?,
+        None => desk.node.unlock_by(body.passphrase).await?,
+    };
     let mut response = StatusCode::NO_CONTENT.into_response();
     if opened {
         response.extensions_mut().insert(OpenedBy);

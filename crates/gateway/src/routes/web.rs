@@ -76,7 +76,10 @@ pub(super) async fn revoke(
     State(desk): State<Desk>,
     Named(at): Named<OneToken>,
 ) -> Result<StatusCode, Refusal> {
-    desk.node.revoke_token(at.token).await?;
+    match &desk.gate {
+        Some(gate) => gate.revoke(at.token).await?,
+        None => desk.node.revoke_token(at.token).await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

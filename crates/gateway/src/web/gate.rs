@@ -19,7 +19,7 @@ use tokio::{sync::Mutex, time::sleep};
 
 use super::{
     page,
-    scope::needed,
+    scope::{needed, opens, while_closed},
     tickets::{self, Standing, Tickets},
 };
 use crate::refusal::Refusal;
@@ -38,7 +38,7 @@ pub(crate) struct Gate {
     port: u16,
     tickets: Tickets,
     /// Held while a passphrase that came without a session is tried: one at a time, and slowly.
-    trying: Mutex<()>,
+    trying: Arc<Mutex<()>>,
 }
 
 /// Who asks; a request that came through the gate carries it.
@@ -53,6 +53,10 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenedBy;
 
+/// Marks a request with a passphrase by somebody without a session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stranger;
+
 /// By which name the node was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Called {
@@ -64,7 +68,7 @@ enum Called {
 
 impl Gate {
     pub(super) fn new(node: Node, host: String, port: u16) -> Self {
-        Self { node, host, port, tickets: Tickets::default(), trying: Mutex::default() }
+        Self { node, host, port, tickets: Tickets::default(), trying: Arc::default() }
     }
 
     /// Makes a link that opens the page in one browser, once.
@@ -102,15 +106,24 @@ impl Gate {
 
     async fn keep_session(&self, secret: &str) -> Result<Token, ApiError> {
         let token = self.node.keep_session(format!("browser at {}", self.host), secret.to_owned()).await?;
-        self.tickets.remember(secret, Standing::Known);
+        self.tickets.remember(secret, known(&token));
         Ok(token)
+    }
+
+    /// Revokes a token, also in what is remembered for when the vault is closed.
+    pub(crate) async fn revoke(&self, id: String) -> Result<(), ApiError> {
+        // Before, so that none is given back for what was remembered; after, for what was asked meanwhile.
+        self.tickets.forget_all();
+        let revoked = self.node.revoke_token(id).await;
+        self.tickets.forget_all();
+        revoked
     }
 
     /// Ends the caller's session and returns the cookie that says so.
     pub(crate) async fn leave(&self, caller: &Caller) -> Result<HeaderValue, ApiError> {
         self.tickets.forget(&caller.secret);
         if let Some(token) = &caller.token {
-            self.node.revoke_token(token.id.clone()).await?;
+            self.revoke(token.id.clone()).await?;
         }
         Ok(cookie("", 0))
     }
@@ -171,30 +184,50 @@ impl Gate {
     /// Asks the vault who this is.
     async fn caller(&self, headers: &HeaderMap, called: Called) -> Result<Option<Caller>, ApiError> {
         let Some(secret) = self.secret(headers, called) else { return Ok(None) };
-        match self.node.token(secret.clone()).await {
-            Ok(Some(token)) => {
-                if token.browser {
-                    self.tickets.remember(&secret, Standing::Known);
-                }
-                Ok(Some(Caller { token: Some(token), secret }))
-            }
-            Ok(None) if self.tickets.standing(&secret) == Some(Standing::Waiting) => {
-                // The vault was opened since, maybe by another program.
-                let token = self.keep_session(&secret).await?;
-                Ok(Some(Caller { token: Some(token), secret }))
-            }
-            Ok(None) => {
-                self.tickets.forget(&secret);
-                Ok(None)
-            }
+        match self.token(&secret).await {
+            Ok(Some(token)) => Ok(Some(Caller { token: Some(token), secret })),
+            Ok(None) => Ok(None),
             Err(error) if error.kind == ErrorKind::Locked => {
-                Ok(self.tickets.standing(&secret).map(|_| Caller { token: None, secret }))
+                let standing = self.tickets.standing(&secret, now_ms());
+                Ok(standing.map(|_| Caller { token: None, secret }))
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn answer(&self, mut request: Request, next: Next) -> Response {
+    /// Finds the token of which this is the secret, and remembers it for when the vault is closed.
+    async fn token(&self, secret: &str) -> Result<Option<Token>, ApiError> {
+        match self.node.token(secret.to_owned()).await? {
+            Some(token) => {
+                if token.browser {
+                    self.tickets.remember(secret, known(&token));
+                }
+                Ok(Some(token))
+            }
+            // The vault was opened since, maybe by another program; maybe it is another vault.
+            None if self.tickets.standing(secret, now_ms()) == Some(Standing::Waiting) => {
+                self.keep_session(secret).await.map(Some)
+            }
+            None => {
+                self.tickets.forget(secret);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Tells how long somebody who listens may go on, if nothing else happens; none if not at all.
+    pub(crate) async fn may_listen(&self, secret: &str) -> Option<Duration> {
+        match self.token(secret).await {
+            Ok(Some(token)) => {
+                let until_ms = token.expires_ms.unwrap_or(u64::MAX);
+                Some(Duration::from_millis(until_ms.saturating_sub(now_ms())).min(LISTEN))
+            }
+            Err(error) if error.kind == ErrorKind::Locked => Some(LISTEN),
+            Ok(None) | Err(_) => None,
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, mut request: Request, next: Next) -> Response {
         let Some(called) = self.called(&request) else {
             return (StatusCode::MISDIRECTED_REQUEST, WRONG_HOST).into_response();
         };
@@ -210,12 +243,22 @@ impl Gate {
             Err(error) => return Refusal(error).into_response(),
         };
         match &caller {
-            // The vault is closed; it answers what it may, which includes making it.
-            Some(Caller { token: None, .. }) => {}
+            Some(Caller { token: None, secret }) if while_closed(&method, &path) => {
+                if opens(&method, &path) {
+                    // Who opens it keeps his session, whichever vault it is then: nobody who looks on shall see whether the
+                    // passphrase was the one that empties it.
+                    self.tickets.remember(secret, Standing::Waiting);
+                }
+            }
+            Some(Caller { token: None, .. }) => return Refusal(closed()).into_response(),
             Some(Caller { token: Some(token), .. }) if token.scope >= needed(&method, &path) => {}
             Some(_) => return Refusal(out_of_scope()).into_response(),
             None if is_banner(&method, &path) => {}
-            None if method == Method::POST && path == UNLOCK => return self.try_open(request, next).await,
+            // Under an address there are only programs that hold a token. The page's name is known to who may look into
+            // the home, or was let in.
+            None if called == Called::Page && method == Method::POST && path == UNLOCK => {
+                return self.try_open(request, next).await;
+            }
             None => return unknown(),
         }
         if let Some(caller) = caller {
@@ -225,8 +268,8 @@ impl Gate {
     }
 
     /// Lets somebody without a session try a passphrase; who knows it gets one.
-    async fn try_open(&self, request: Request, next: Next) -> Response {
-        let Ok(_turn) = self.trying.try_lock() else {
+    async fn try_open(self: &Arc<Self>, mut request: Request, next: Next) -> Response {
+        let Ok(turn) = Arc::clone(&self.trying).try_lock_owned() else {
             return Refusal::busy();
         };
         match self.node.status().await {
@@ -234,6 +277,18 @@ impl Gate {
             Ok(_) => return unknown(),
             Err(error) => return Refusal(error).into_response(),
         }
+        request.extensions_mut().insert(Stranger);
+        let gate = Arc::clone(self);
+        // Who hangs up does not get his next turn any sooner.
+        let tried = tokio::spawn(async move {
+            let response = gate.guess(request, next).await;
+            drop(turn);
+            response
+        });
+        tried.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+
+    async fn guess(&self, request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         if response.extensions().get::<OpenedBy>().is_none() {
             // A guess costs time, and nobody else can guess meanwhile.
@@ -287,7 +342,11 @@ fn out_of_scope() -> ApiError {
         .hint("issue one with more scope: \"hexode tokens issue\"")
 }
 
-fn unknown() -> Response {
+fn closed() -> ApiError {
+    ApiError::new(ErrorKind::Locked, "the node is locked").hint("unlock it first")
+}
+
+pub(crate) fn unknown() -> Response {
     let error = ApiError::new(ErrorKind::NotAllowed, "no session and no token that holds")
         .hint("run \"hexode open\"");
     let mut response = Refusal(error).into_response();
@@ -295,10 +354,22 @@ fn unknown() -> Response {
     response
 }
 
+/// What is remembered of a session that the vault knows.
+fn known(token: &Token) -> Standing {
+    Standing::Known { until_ms: token.expires_ms.unwrap_or(u64::MAX) }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 const UNLOCK: &str = "/v1/unlock";
 const SESSION: &str = "/v1/web/session";
 const COOKIE: &str = "hexode";
 const SESSION_S: u64 = 30 * 24 * 3600;
+/// How long somebody listens at most before he has to come again.
+const LISTEN: Duration = Duration::from_secs(SESSION_S);
 const GUESS: Duration = Duration::from_secs(1);
 const WRONG_HOST: &str = "this is not the address under which the page is served; run `hexode open`\n";
 const FOREIGN: &str = "asked for by another page\n";

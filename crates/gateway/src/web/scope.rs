@@ -23,6 +23,23 @@ pub(super) fn needed(method: &Method, path: &str) -> Scope {
     }
 }
 
+/// What a session may ask while the vault is closed and cannot be asked for its scope: what a locked node answers, but
+/// nothing that lets others in, destroys or ends.
+pub(super) fn while_closed(method: &Method, path: &str) -> bool {
+    match *method {
+        Method::GET => matches!(path, "/v1/status" | "/v1/vault" | "/v1/events" | "/v1/selfcheck"),
+        Method::POST => matches!(path, "/v1/lock" | "/v1/web/session") || opens(method, path),
+        // To leave.
+        Method::DELETE => path == "/v1/web/session",
+        _ => false,
+    }
+}
+
+/// What opens the vault, or makes it.
+pub(super) fn opens(method: &Method, path: &str) -> bool {
+    *method == Method::POST && matches!(path, "/v1/unlock" | "/v1/vault")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,8 +25,11 @@ struct Kept {
 pub(super) enum Standing {
     /// A link was redeemed while the vault was closed; the vault is still to be told.
     Waiting,
-    /// The vault knew it when it was open.
-    Known,
+    /// The vault knew it when it was open, and until when it holds.
+    Known {
+        /// In milliseconds since 1970.
+        until_ms: u64,
+    },
 }
 
 impl Tickets {
@@ -68,11 +71,18 @@ impl Tickets {
         kept.sessions.retain(|(session, _)| *session != wanted);
     }
 
-    /// Tells how far a session has come, if there is one.
-    pub(super) fn standing(&self, secret: &str) -> Option<Standing> {
+    /// Forgets all sessions: one of them may have been revoked, and a closed vault cannot be asked which.
+    pub(super) fn forget_all(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).sessions.clear();
+    }
+
+    /// Tells how far a session has come, if there is one that still holds.
+    pub(super) fn standing(&self, secret: &str, now_ms: u64) -> Option<Standing> {
         let wanted = hash(secret);
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.sessions.iter().find(|(session, _)| *session == wanted).map(|(_, standing)| *standing)
+        let found =
+            kept.sessions.iter().find(|(session, _)| *session == wanted).map(|(_, standing)| *standing);
+        found.filter(|standing| !matches!(standing, Standing::Known { until_ms } if *until_ms <= now_ms))
     }
 }
 
@@ -114,11 +124,15 @@ mod tests {
         for number in 0..100 {
             tickets.remember(&format!("session {number}"), Standing::Waiting);
         }
-        assert_eq!(tickets.standing("session 0"), None);
-        assert_eq!(tickets.standing("session 99"), Some(Standing::Waiting));
-        tickets.remember("session 99", Standing::Known);
-        assert_eq!(tickets.standing("session 99"), Some(Standing::Known));
+        assert_eq!(tickets.standing("session 0", 0), None);
+        assert_eq!(tickets.standing("session 99", u64::MAX), Some(Standing::Waiting));
+        let known = Standing::Known { until_ms: 5 };
+        tickets.remember("session 99", known);
+        assert_eq!(tickets.standing("session 99", 4), Some(known));
+        assert_eq!(tickets.standing("session 99", 5), None, "it has expired, and the vault is closed");
         tickets.forget("session 99");
-        assert_eq!(tickets.standing("session 99"), None);
+        assert_eq!(tickets.standing("session 99", 0), None);
+        tickets.forget_all();
+        assert_eq!(tickets.standing("session 98", 0), None);
     }
 }

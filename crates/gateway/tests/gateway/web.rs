@@ -15,25 +15,25 @@ use vault::{Kdf, Options};
 use crate::house::PASSPHRASE;
 
 /// A node with a page.
-struct Site {
-    home: tempfile::TempDir,
-    client: Client,
+pub(crate) struct Site {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) client: Client,
     /// `hexode-….localhost:PORT`.
-    host: String,
+    pub(crate) host: String,
     node: Node,
     served: JoinHandle<Ended>,
 }
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::at(tempfile::tempdir().unwrap()).await
     }
 
@@ -67,22 +67,22 @@ impl Site {
         Self { home, client, host, node, served }
     }
 
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let site = Self::new().await;
         site.client.create(PASSPHRASE.into()).await.unwrap();
         site
     }
 
-    fn port(&self) -> &str {
+    pub(crate) fn port(&self) -> &str {
         self.host.rsplit_once(':').unwrap().1
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(format!("127.0.0.1:{}", self.port())).await.unwrap()
     }
 
     /// Sends a request with these headers and takes the answer apart.
-    async fn say(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn say(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut stream = self.connect().await;
         let mut request = format!("{line} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
         headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
@@ -95,7 +95,7 @@ impl Site {
     }
 
     /// Asks as the page itself would.
-    async fn page(&self, line: &str, cookie: &str, body: &str) -> Answer {
+    pub(crate) async fn page(&self, line: &str, cookie: &str, body: &str) -> Answer {
         let origin = format!("http://{}", self.host);
         let headers = [
             ("host", &*self.host),
@@ -113,7 +113,7 @@ impl Site {
     }
 
     /// Opens the page by a link and returns the cookie.
-    async fn enter(&self) -> String {
+    pub(crate) async fn enter(&self) -> String {
         let ticket = format!("{{\"ticket\":\"{}\"}}", self.ticket().await);
         let answer = self.page("POST /v1/web/session", "", &ticket).await;
         assert_eq!(answer.status, 204, "{answer:?}");
@@ -122,7 +122,7 @@ impl Site {
 }
 
 impl Answer {
-    fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let line = self.head.lines().find(|line| line.starts_with("set-cookie: ")).unwrap();
         for word in ["httponly", "samesite=strict", "path=/v1"] {
             assert!(line.contains(word), "{line}");

@@ -3,7 +3,7 @@ use super::*;
 const DURESS: &str = "another horse, another battery";
 
 fn unlock(dir: &Path, text: &str) -> Result<Unlocked, OpenError> {
-    Vault::unlock(dir, &Passphrase::new(text), OPTIONS)
+    Vault::unlock(dir, &Passphrase::new(text), OPTIONS, Tries::All)
 }
 
 /// A vault with something in it, guarded, and locked.
@@ -98,4 +98,20 @@ fn a_guard_that_was_taken_away_or_torn_is_none() {
     fs::remove_file(&guard).unwrap();
     assert!(matches!(unlock(dir.path(), "wrong horse battery"), Err(OpenError::WrongPassphrase)));
     assert!(guard.exists(), "it is made anew");
+}
+
+#[test]
+fn a_stranger_does_not_get_the_last_try() {
+    let dir = guarded(Some(3), None);
+    let guess = |text: &str| Vault::unlock(dir.path(), &Passphrase::new(text), OPTIONS, Tries::ButTheLast);
+    for left in [2, 1] {
+        assert!(matches!(guess("wrong"), Err(OpenError::WrongPassphraseOf { left: told }) if told == left));
+    }
+    let right = "correct horse battery";
+    for text in ["wrong", right] {
+        assert!(matches!(guess(text), Err(OpenError::LastTry)), "{text}");
+    }
+    assert!(matches!(unlock(dir.path(), right), Ok(Unlocked::Opened(_))));
+    // The count begins anew.
+    assert!(matches!(guess("wrong"), Err(OpenError::WrongPassphraseOf { left: 2 })));
 }
