@@ -77,6 +77,8 @@ pub(super) struct App {
     pub(super) present: bool,
     /// What is done with the draft when it is sent.
     purpose: Purpose,
+    /// What was being written before an edit took its place.
+    aside: String,
     /// The message that is taken back at the next press.
     doomed: Option<MessageId>,
     /// How often in a row the key was pressed that destroys the vault.
@@ -114,6 +116,7 @@ impl App {
             over: false,
             present: false,
             purpose: Purpose::New,
+            aside: String::new(),
             doomed: None,
             wipe: 0,
             focused: true,
@@ -234,7 +237,7 @@ impl App {
             KeyCode::Down => self.scroll(-1),
             KeyCode::Esc if self.timeline.chosen.is_some() || self.purpose != Purpose::New => {
                 self.timeline.chosen = None;
-                self.purpose = Purpose::New;
+                self.drop_purpose();
             }
             KeyCode::Esc => self.scroll(-(self.timeline.scroll as isize)),
             KeyCode::Enter if alt => self.draft().insert("\n"),
@@ -313,11 +316,30 @@ impl App {
             self.timeline.scroll = 0;
             self.timeline.first_unread = None;
             self.timeline.chosen = None;
-            self.asks.push(match std::mem::replace(&mut self.purpose, Purpose::New) {
+            self.asks.push(match &self.purpose {
                 Purpose::New => Ask::Send(text),
-                Purpose::Reply(id, _) => Ask::Reply(id, text),
-                Purpose::Edit(id) => Ask::Edit(id, text),
+                Purpose::Reply(id, _) => Ask::Reply(*id, text),
+                Purpose::Edit(id) => Ask::Edit(*id, text),
             });
+            self.drop_purpose();
+        }
+    }
+
+    /// Writes another text for a message; what was being written waits.
+    fn begin_edit(&mut self, id: MessageId, text: &str) {
+        self.drop_purpose();
+        self.aside = self.draft().take();
+        self.draft().insert(text);
+        self.purpose = Purpose::Edit(id);
+    }
+
+    /// Goes back to writing a new message, from an edit to the one that waits.
+    fn drop_purpose(&mut self) {
+        if let Purpose::Edit(_) = std::mem::replace(&mut self.purpose, Purpose::New) {
+            let aside = std::mem::take(&mut self.aside);
+            let draft = self.draft();
+            draft.take();
+            draft.insert(&aside);
         }
     }
 
@@ -332,15 +354,13 @@ impl App {
         match key {
             5 => {
                 let name = crate::text::line(&message.member_name);
+                self.drop_purpose();
                 self.purpose = Purpose::Reply(id, name);
             }
             6 | 8 if !mine => self.notice = Some("only its author does that".into()),
             6 => {
                 let text = message.text.clone().unwrap_or_default();
-                let draft = self.draft();
-                draft.take();
-                draft.insert(&text);
-                self.purpose = Purpose::Edit(id);
+                self.begin_edit(id, &text);
             }
             7 => {
                 let marked = message.reactions.iter().any(|reaction| reaction.mine);
@@ -365,9 +385,10 @@ impl App {
 
     /// Keeps the draft of the open conversation where it is found again.
     pub(super) fn keep_draft(&mut self) {
+        self.drop_purpose();
         let text = self.drafts.get(&self.open).map(Input::text).unwrap_or_default();
         let kept = self.conversation().and_then(|conversation| conversation.draft.as_ref());
-        if kept.map_or("", |draft| draft.text.as_str()) != text && self.purpose == Purpose::New {
+        if kept.map_or("", |draft| draft.text.as_str()) != text {
             self.asks.push(Ask::Keep(self.open, text));
         }
     }
@@ -382,7 +403,6 @@ impl App {
         {
             let next = conversation.id;
             self.keep_draft();
-            self.purpose = Purpose::New;
             self.open = next;
             self.timeline = Timeline::default();
             self.loading = true;
@@ -475,15 +495,28 @@ impl App {
         }
     }
 
-    /// Says what went wrong; a text that could not be sent comes back into the draft.
+    /// Says what went wrong; a text that could not be sent comes back into the draft, and is what it was to be.
     pub(super) fn show_failure(&mut self, ask: Ask, message: String) {
         self.loading = false;
         self.notice = Some(message);
-        if let Ask::Send(text) | Ask::Reply(_, text) | Ask::Edit(_, text) = ask {
-            let draft = self.draft();
-            draft.home();
-            draft.insert(&text);
+        match ask {
+            Ask::Send(text) => self.take_back(&text),
+            Ask::Reply(id, text) => {
+                self.take_back(&text);
+                let to = self.timeline.messages.iter().find(|message| message.id == id);
+                let name = to.map_or_else(String::new, |message| crate::text::line(&message.member_name));
+                self.purpose = Purpose::Reply(id, name);
+            }
+            Ask::Edit(id, text) => self.begin_edit(id, &text),
+            _ => {}
         }
+    }
+
+    fn take_back(&mut self, text: &str) {
+        self.drop_purpose();
+        let draft = self.draft();
+        draft.home();
+        draft.insert(text);
     }
 }
 

@@ -268,6 +268,50 @@ fn a_chosen_message_is_answered_edited_marked_and_taken_back() {
 }
 
 #[test]
+fn what_could_not_be_sent_is_still_what_it_was_to_be() {
+    let mut app = app();
+    let theirs = app.timeline.messages.iter().rfind(|message| !message.mine).unwrap().clone();
+    let mine = app.timeline.messages.iter().rfind(|message| message.mine).unwrap().clone();
+    let choose = |app: &mut App, id| {
+        while app.timeline.chosen != Some(id) {
+            press(app, KeyCode::F(3));
+        }
+    };
+    let said = |app: &mut App| -> Ask {
+        app.asks();
+        press(app, KeyCode::Enter);
+        app.asks().into_iter().find(|ask| *ask != Ask::MarkRead).unwrap()
+    };
+    write(&mut app, "a draft");
+    choose(&mut app, mine.id);
+    press(&mut app, KeyCode::F(6));
+    write(&mut app, "!");
+    let edit = Ask::Edit(mine.id, format!("{}!", mine.text.unwrap()));
+    assert_eq!(said(&mut app), edit);
+    assert_eq!(app.draft().text(), "a draft");
+    app.show_failure(edit.clone(), "the disk is full".into());
+    assert_eq!(said(&mut app), edit, "not a message of its own");
+    assert_eq!(app.draft().text(), "a draft");
+
+    // Whoever leaves an edit leaves its text, too.
+    for leave in [KeyCode::Esc, KeyCode::Tab] {
+        choose(&mut app, mine.id);
+        press(&mut app, KeyCode::F(6));
+        press(&mut app, leave);
+        if leave == KeyCode::Tab {
+            press(&mut app, KeyCode::BackTab);
+        }
+        assert_eq!(app.draft().text(), "a draft", "{leave:?}");
+    }
+    while !app.draft().is_empty() {
+        press(&mut app, KeyCode::Backspace);
+    }
+    app.show_failure(Ask::Reply(theirs.id, "yes".into()), "the disk is full".into());
+    assert!(screen(&mut app, 60, 16).contains("Answer to"));
+    assert_eq!(said(&mut app), Ask::Reply(theirs.id, "yes".into()));
+}
+
+#[test]
 fn only_three_presses_in_a_row_destroy_everything() {
     let mut app = app();
     app.asks();
