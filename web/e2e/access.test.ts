@@ -13,7 +13,7 @@ beforeAll(async () => {
   browser = await browse();
   [ann, ben] = await Promise.all([Node.open('ann'), Node.open('ben')]);
   await befriend(ann, ben);
-  await ann.hexode('group', 'Greenhouse', 'Ben');
+  await ann.hexode('groups', 'create', 'Greenhouse', 'Ben');
   await until(() => ben.hexode('send', 'Ann', 'hello').then(() => true, () => false), 'Ben writes');
   await ann.hexode('send', 'everyone', 'welcome');
 });

@@ -22,8 +22,8 @@ export async function screensWithFaults(): Promise<[screen: string, faults: stri
   const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
   const browser = await browse();
   const [ann, ben, fresh] = (await Promise.all([Node.open('ann'), Node.open('ben'), Node.start('fresh')])) as [Node, Node, Node];
-  const circle = (await befriend(ann, ben)).id;
-  await ann.hexode('group', 'Greenhouse', 'Ben');
+  await befriend(ann, ben);
+  await ann.hexode('groups', 'create', 'Greenhouse', 'Ben');
   await until(() => ben.hexode('send', 'Ann', 'hello').then(() => true, () => false), 'Ben writes');
   await ann.hexode('send', 'Ben', 'welcome');
   const found: [string, string[]][] = [];
@@ -44,12 +44,12 @@ export async function screensWithFaults(): Promise<[screen: string, faults: stri
     await message.getByRole('button', { name: 'Actions' }).click();
     await look('actions', page);
     for (const screen of ['map', 'members', 'invite', 'settings', 'group', 'add']) {
-      await page.goto(`${ann.page}#/${circle}/${screen}`);
+      await page.goto(`${ann.page}#/-/${screen}`);
       await page.getByRole('heading', { level: 1 }).waitFor();
       if (screen === 'map') await page.getByRole('table').first().waitFor();
       await look(screen, page);
     }
-    await page.goto(`${ann.page}#/${circle}/members`);
+    await page.goto(`${ann.page}#/-/members`);
     await page.getByRole('button', { name: 'Verify' }).first().click();
     await page.getByRole('dialog').getByRole('listitem').first().waitFor();
     await look('verify', page);

@@ -13,13 +13,13 @@ await mkdir(folder, { recursive: true });
 
 const [ann, ben, cara, phone] = await Promise.all(['ann', 'ben', 'cara', 'phone'].map((name) => Node.open(name))) as [Node, Node, Node, Node];
 const fresh = await Node.start('fresh');
-const circle = await befriend(ann, ben);
+await befriend(ann, ben);
 const invite = async (...words: string[]) => (await ann.hexode<{ link: string }>('invite', ...words)).link;
 await cara.hexode('join', await invite(), '--as', 'Cara Lindgren', '--device', 'laptop');
 await phone.hexode('join', await invite('--own-device'), '--own-device', '--device', 'phone');
 await invite('--role', 'guest', '--expires', '7d');
 await until(async () => (await ann.hexode<{ connected: number }[]>('circles'))[0]?.connected === 3, 'all are connected');
-await ann.hexode('group', 'Greenhouse', 'Ben', 'Cara Lindgren');
+await ann.hexode('groups', 'create', 'Greenhouse', 'Ben', 'Cara Lindgren');
 const said: [Node, string, string][] = [
   [ben, 'everyone', 'The first tomatoes are red! 🍅'],
   [cara, 'everyone', 'Already? Mine are still thinking about it.'],
@@ -62,7 +62,7 @@ for (const { name, ...look } of looks) {
   await person.open();
   await page.getByRole('link', { name: /Ben/ }).first().waitFor();
   await shot('conversations');
-  await page.goto(`${ann.page}#/${circle.id}/talk`);
+  await page.goto(`${ann.page}#/-/talk`);
   await page.getByRole('link', { name: /Ben/ }).first().click();
   await page.getByText('grandmother').waitFor();
   await shot('direct');
@@ -71,7 +71,7 @@ for (const { name, ...look } of looks) {
   await page.getByText('long ladder').waitFor();
   await shot('everyone');
   for (const screen of ['map', 'members', 'invite', 'settings', 'group', 'add']) {
-    await page.goto(`${ann.page}#/${circle.id}/${screen}`);
+    await page.goto(`${ann.page}#/-/${screen}`);
     await page.getByRole('heading', { level: 1 }).waitFor();
     if (screen === 'map') await page.getByRole('table').first().waitFor();
     if (screen === 'invite') await page.getByRole('button', { name: 'Show' }).first().click();

@@ -128,7 +128,7 @@ test('a script in any text that a member controls stays text', async () => {
   await page.addInitScript(() => Object.defineProperty(window, 'hit', { set: () => document.documentElement.setAttribute('data-hit', '1') }));
   await page.reload();
   for (const script of SCRIPTS) await ben.hexode('send', 'everyone', script);
-  await ben.hexode('group', SCRIPTS[1]!.slice(0, 60), 'Ann');
+  await ben.hexode('groups', 'create', SCRIPTS[1]!.slice(0, 60), 'Ann');
   await until(() => ben.hexode('send', SCRIPTS[1]!.slice(0, 60), SCRIPTS[2]!).then(() => true), 'the group is there');
   const { link } = await node.hexode<{ link: string }>('invite');
   const mallory = await Node.open('mallory');
@@ -139,12 +139,12 @@ test('a script in any text that a member controls stays text', async () => {
   for (const script of SCRIPTS) await page.getByRole('article').getByText(script, { exact: true }).last().waitFor();
   await page.getByRole('article', { name: SCRIPTS[2]! }).getByText('and more').waitFor();
   for (const screen of ['members', 'map', 'settings', 'invite', 'group']) {
-    await page.goto(`${node.page}#/${circle}/${screen}`);
+    await page.goto(`${node.page}#/-/${screen}`);
     await page.getByRole('heading', { level: 1 }).waitFor();
     if (screen === 'members') await page.getByRole('heading', { name: SCRIPTS[2]! }).waitFor();
     if (screen === 'map') await page.getByRole('row', { name: new RegExp('onload') }).first().waitFor();
   }
-  await page.goto(`${node.page}#/${circle}/talk`);
+  await page.goto(`${node.page}#/-/talk`);
   await page.getByRole('link', { name: new RegExp('onerror') }).first().click();
   await page.getByRole('article').getByText(SCRIPTS[2]!, { exact: true }).waitFor();
 
@@ -157,7 +157,7 @@ test('a script in any text that a member controls stays text', async () => {
 
 test('what the browser keeps says nothing of the circle', async () => {
   const { page } = ann;
-  await page.goto(`${ann.node.page}#/${circle}/talk`);
+  await page.goto(`${ann.node.page}#/-/talk`);
   await page.getByRole('link', { name: /Everyone/ }).click();
   await page.getByRole('textbox', { name: 'Write to Everyone' }).fill('a draft of a secret');
   const kept = await page.evaluate(async () => ({
@@ -168,6 +168,12 @@ test('what the browser keeps says nothing of the circle', async () => {
     cookies: document.cookie,
   }));
   expect(kept).toEqual({ local: {}, session: {}, databases: 0, caches: 0, cookies: '' });
+  // The list of what was visited is on the disk, and outlives the vault.
+  const devtools = await ann.context.newCDPSession(page);
+  const { entries } = await devtools.send('Page.getNavigationHistory');
+  expect(entries.some(({ url }) => /#\/[a-z2-7]{5}\/talk\/[a-z2-7]{5}$/.test(url))).toBe(true);
+  const everyone = (await ann.node.hexode<{ id: string }[]>('conversations'))[0]!.id;
+  for (const { url, title } of entries) for (const id of [circle, everyone]) expect(url + title).not.toContain(id);
   const cookies = await ann.context.cookies();
   expect(cookies).toHaveLength(1);
   expect(cookies[0]).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/v1' });

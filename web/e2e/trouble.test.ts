@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser } from 'playwright-core';
-import { befriend, browse, Node, PASSPHRASE, Person } from './house';
+import { befriend, browse, Node, PASSPHRASE, Person, until } from './house';
 
 let browser: Browser;
 let ann: Person;
@@ -72,6 +72,53 @@ test('a draft survives a reload, in the vault', async () => {
   await page.getByRole('textbox', { name: 'Write to Everyone' }).fill('');
 });
 
+test('an edit leaves the draft alone, and one that fails is still an edit', async () => {
+  const { page, node } = ann;
+  const field = page.getByRole('textbox', { name: 'Write to Everyone' });
+  await node.hexode('send', 'everyone', 'The gate is opne.');
+  const mine = page.getByRole('article', { name: 'You wrote' }).filter({ hasText: 'The gate is' });
+  const edit = async () => {
+    await mine.hover();
+    await mine.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+  };
+  await field.fill('a draft');
+  await edit();
+  expect(await field.inputValue()).toBe('The gate is opne.');
+  await page.keyboard.press('Escape');
+  expect(await field.inputValue()).toBe('a draft');
+
+  await edit();
+  await field.fill('The gate is open.');
+  await page.route('**/v1/circles/*/messages/*', (route) => route.abort());
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('Not sent').waitFor();
+  expect(await field.inputValue()).toBe('The gate is open.');
+  await page.unroute('**/v1/circles/*/messages/*');
+  await field.press('Enter');
+  await mine.getByText('The gate is open.', { exact: true }).waitFor();
+  await mine.getByText('edited').waitFor();
+  expect(await page.getByText('The gate is open.', { exact: true }).count(), 'no message of its own').toBe(1);
+  expect(await field.inputValue()).toBe('a draft');
+  // And so it is in the vault, in which the edit's text never was.
+  const kept = async () => (await node.hexode<{ draft?: { text: string } }[]>('conversations')).flatMap((one) => one.draft?.text ?? []);
+  await until(async () => (await kept()).join() === 'a draft', 'the draft is stored');
+  await field.fill('');
+});
+
+test('a conversation that was put away is out of the way', async () => {
+  const { page, node } = ann;
+  await node.hexode('send', 'Ben', 'between us');
+  const row = page.getByRole('link', { name: /between us/ });
+  await row.waitFor();
+  await node.hexode('keep', 'archive', 'Ben');
+  await row.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Put away (1)' }).click();
+  await row.waitFor();
+  await node.hexode('keep', 'unarchive', 'Ben');
+  await page.getByRole('button', { name: /Put away/ }).waitFor({ state: 'detached' });
+});
+
 test('two tabs of one browser both hear what happens, through one stream', async () => {
   const second = await ann.context.newPage();
   await second.goto(ann.node.page);
@@ -134,7 +181,7 @@ test('the session is ended elsewhere: the page is closed at once', async () => {
 
 test('names as long as can be and texts of 64 KiB keep the page in shape', async () => {
   const { page, node } = ann;
-  await node.hexode('group', 'W'.repeat(64), 'Ben');
+  await node.hexode('groups', 'create', 'W'.repeat(64), 'Ben');
   await ben.hexode('send', 'everyone', 'x'.repeat(20_000));
   await page.getByRole('link', { name: /Everyone/ }).click();
   await page.getByText('x'.repeat(20_000)).waitFor();

@@ -2,20 +2,41 @@ import { expect, test, vi } from 'vitest';
 import type { Member, Tunnel } from '../src/api/generated';
 import { FakeNode } from '../mock/node';
 import { layout } from '../src/state/map';
-import { link, parse } from '../src/state/route';
+import { forgetHandles, link, parse } from '../src/state/route';
+import { isQuiet } from '../src/state/quiet';
 import { read } from '../src/state/settings.svelte';
 import { Soon } from '../src/state/soon';
 import { bytes, dayName, roundTrip } from '../src/state/time';
 
 const ID = 'a'.repeat(52);
+const OTHER = 'b'.repeat(52);
 
 test('an address comes back as it was written, and nonsense is the start', () => {
-  expect(parse(link(ID, 'talk', ID))).toEqual({ circle: ID, screen: 'talk', conversation: ID });
+  expect(parse(link(ID, 'talk', OTHER))).toEqual({ circle: ID, screen: 'talk', conversation: OTHER });
   expect(parse(link(ID, 'map'))).toEqual({ circle: ID, screen: 'map', conversation: null });
   for (const nonsense of ['', '#', '#/x/y/z', '#/../..', `#/${ID}/talk/<script>`, '#open=12']) {
     expect(parse(nonsense).conversation).toBeNull();
     expect(parse(nonsense).screen).toBe('talk');
   }
+});
+
+test('an address tells nothing to who writes it down, and something only to who knows the ids', () => {
+  const address = link(ID, 'talk', OTHER);
+  expect(address).toMatch(/^#\/[a-z2-7]{5}\/talk\/[a-z2-7]{5}$/);
+  forgetHandles();
+  expect(parse(address)).toEqual({ circle: null, screen: 'talk', conversation: null });
+  // After the page was loaded anew the same ids have the same handles, whichever comes first.
+  link(null, 'talk', OTHER);
+  expect(link(ID, 'talk', OTHER)).toBe(address);
+  const all = new Set(Array.from({ length: 20_000 }, (_, count) => link(`id ${count}`)));
+  expect(all.size, 'no two have the same').toBe(20_000);
+  forgetHandles();
+});
+
+test('a conversation that is muted, put away or with somebody blocked makes no noise', () => {
+  expect(isQuiet({}, 5)).toBe(false);
+  expect(isQuiet({ muted_until_ms: 5 }, 5)).toBe(false);
+  for (const quiet of [{ muted_until_ms: 6 }, { archived: true }, { blocked: true }]) expect(isQuiet(quiet, 5)).toBe(true);
 });
 
 test('settings that somebody changed by hand do no harm', () => {

@@ -5,7 +5,8 @@ import { hear } from '../api/events';
 import type { Circle, Contact, Conversation, Event, Invitation, Member, Message, Tunnel } from '../api/generated';
 import { words } from '../words';
 import { alarm } from './alarm';
-import { link, parse, type Route } from './route';
+import { isQuiet } from './quiet';
+import { forgetHandles, handle, link, parse, type Route } from './route';
 import { name } from './text';
 import { Soon } from './soon';
 import { Timeline } from './timeline';
@@ -231,17 +232,26 @@ class Face {
   private handleMessage(circle: string, message: Message): void {
     const circleState = this.circles.find((one) => one.id === circle);
     const mine = message.member !== null && message.member === circleState?.member;
-    if (!mine) alarm(message, circle, () => this.go(link(circle, 'talk', message.conversation)));
+    const hidden = message.absent === 'blocked';
+    if (!mine && !hidden) void this.attempt(() => this.announce(message, circle));
     this.soon.run('circles', 120, () => this.readCircles());
     if (circle !== this.circle?.id) return;
     const timeline = this.timelines.get(message.conversation);
     if (timeline?.add(message) && message.conversation === this.route.conversation) this.changed += 1;
     const known = this.conversations.find((one) => one.id === message.conversation);
     if (known) {
-      const next = { ...known, last: message, messages: known.messages + 1, unread: known.unread + (mine ? 0 : 1) };
+      const next = { ...known, last: message, messages: known.messages + 1, unread: known.unread + (mine || hidden ? 0 : 1) };
       this.conversations = [next, ...this.conversations.filter((one) => one !== known)];
     }
     this.soon.run('conversations', 400, () => this.readConversations());
+  }
+
+  /** Tells of a message, unless there is to be no notice of its conversation. */
+  private async announce(message: Message, circle: string): Promise<void> {
+    const path = { circle, conversation: message.conversation };
+    const known = circle === this.circle?.id ? this.conversations.find((one) => one.id === message.conversation) : undefined;
+    const conversation = known ?? (await ask('GET /v1/circles/{circle}/conversations/{conversation}', { path }));
+    if (!isQuiet(conversation, Date.now())) alarm(message, circle, () => this.go(link(circle, 'talk', message.conversation)));
   }
 
   /** Whether a person looks at the conversation. */
@@ -265,7 +275,15 @@ class Face {
 
   async readCircles(): Promise<void> {
     this.circles = await ask('GET /v1/circles');
+    this.locate(this.circles);
     setBadge(this.unread);
+  }
+
+  /** Finds what the address names among what was read: before, its handles mean nothing. */
+  private locate(read: readonly { id: string }[]): void {
+    for (const { id } of read) handle(id);
+    const found = parse(location.hash);
+    if (found.circle !== this.route.circle || found.conversation !== this.route.conversation) this.route = found;
   }
 
   private async readCircle(): Promise<void> {
@@ -279,6 +297,7 @@ class Face {
     const found = await ask('GET /v1/circles/{circle}/conversations', { path: { circle: circle.id } });
     if (circle.id !== this.circle?.id) return;
     this.conversations = found;
+    this.locate(found);
     const everyone = found.find((one) => one.kind === 'everyone');
     if (this.entering === circle.id && everyone) {
       this.entering = null;
@@ -568,6 +587,8 @@ class Face {
     this.timelines.clear();
     this.drafts.clear();
     this.soon.clear();
+    forgetHandles();
+    this.route = parse(location.hash);
     this.notice = '';
     setBadge(0);
   }

@@ -80,6 +80,7 @@ export const en = {
     main: 'Main',
     unread: (count: number) => many(count, 'unread message'),
     people: 'People',
+    away: (count: number) => `Put away (${count})`,
     newGroup: 'New group',
     connected: (up: number, all: number) => (all === 0 ? 'No other device yet' : `${up} of ${many(all, 'device')} connected`),
     alone: 'Nobody else here yet',
