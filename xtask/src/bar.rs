@@ -10,7 +10,8 @@ mod web;
 
 use std::{process::ExitCode, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// Every bar; adding one is a file in `bar/` and a line here.
 const BARS: &[Bar] = &[
@@ -60,6 +61,13 @@ pub(crate) struct Verdict {
     pub(crate) figure: String,
     /// Whether the figure is within the limit.
     pub(crate) holds: bool,
+}
+
+/// Reads what a measurement found, as it says in its last line.
+fn verdict(verdict: &Value) -> Result<Verdict> {
+    let figure = verdict.get("figure").and_then(Value::as_str).context("a verdict without a figure")?;
+    let holds = verdict.get("holds").and_then(Value::as_bool).context("a verdict that does not say")?;
+    Ok(Verdict { figure: figure.to_owned(), holds })
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::{Bar, Verdict};
-use crate::shell::{self, cargo};
+use crate::shell;
 
 /// What was deleted or has expired, looked for where it was.
 pub(crate) const BAR: Bar = Bar {
@@ -18,14 +18,6 @@ const TESTS: [&str; 3] = [
 ];
 
 fn run() -> Result<Verdict> {
-    let names: Vec<String> = TESTS.iter().map(|test| format!("test(/(^|::){test}$/)")).collect();
-    let mut tests = cargo("nextest run --locked --release --no-fail-fast --color never");
-    tests.args(["--package", "hexode-vault", "--package", "hexode-testnet"]);
-    tests.args(["--status-level", "pass", "--final-status-level", "fail", "-E", &names.join(" + ")]);
-    let said = shell::listen(&mut tests)?;
-    let passed = |test: &&&str| {
-        said.lines().any(|line| line.trim_start().starts_with("PASS") && line.trim_end().ends_with(**test))
-    };
-    let count = TESTS.iter().filter(passed).count();
+    let count = shell::passed(&["hexode-vault", "hexode-testnet"], &TESTS)?.len();
     Ok(Verdict { figure: format!("{count} of {} tests pass", TESTS.len()), holds: count == TESTS.len() })
 }

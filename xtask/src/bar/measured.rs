@@ -1,7 +1,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{Bar, Verdict};
+use super::{Bar, Verdict, verdict};
 use crate::shell::{self, cargo};
 
 pub(crate) const ROUND_TRIP: Bar = Bar {
@@ -114,12 +114,6 @@ pub(crate) const DHT: Bar = Bar {
 /// Builds the bench in release and runs one measurement; what it says on the way goes to this terminal.
 fn measure(words: &[&str]) -> Result<Verdict> {
     verdict(&report(words)?)
-}
-
-fn verdict(verdict: &Value) -> Result<Verdict> {
-    let figure = verdict.get("figure").and_then(Value::as_str).context("a verdict without a figure")?;
-    let holds = verdict.get("holds").and_then(Value::as_bool).context("a verdict that does not say")?;
-    Ok(Verdict { figure: figure.to_owned(), holds })
 }
 
 /// Runs one measurement and returns all that it found.

@@ -1,9 +1,7 @@
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 
 use super::{Bar, Verdict};
-use crate::shell::{self, cargo};
+use crate::shell;
 
 /// Everyone who has no business in a circle, one by one.
 pub(crate) const BAR: Bar = Bar {
@@ -51,42 +49,13 @@ const REFUSALS: &[(&str, &str)] = &[
 const ROOMS: [&str; 4] = ["hexode-charter", "hexode-journal", "hexode-tunnel", "hexode-testnet"];
 
 fn run() -> Result<Verdict> {
-    let names: Vec<String> = REFUSALS.iter().map(|(_, test)| format!("test(/(^|::){test}$/)")).collect();
-    let mut tests = cargo("nextest run --locked --release --no-fail-fast --color never");
-    for room in ROOMS {
-        tests.args(["--package", room]);
-    }
-    tests.args(["--status-level", "pass", "--final-status-level", "fail", "-E", &names.join(" + ")]);
-    let said = shell::listen(&mut tests)?;
-    let passed = passed(&said);
+    let tests: Vec<_> = REFUSALS.iter().map(|(_, test)| *test).collect();
+    let passed = shell::passed(&ROOMS, &tests)?;
     let mut count = 0;
     for (who, test) in REFUSALS {
-        let word = if passed.contains(test) { "refused" } else { "NOT SHOWN" };
-        count += usize::from(passed.contains(test));
+        let word = if passed.contains(*test) { "refused" } else { "NOT SHOWN" };
+        count += usize::from(passed.contains(*test));
         println!("{word:<10} {who}: {test}");
     }
     Ok(Verdict { figure: format!("{count} of {} refused", REFUSALS.len()), holds: count == REFUSALS.len() })
-}
-
-/// Finds the last part of the names of the tests that passed.
-fn passed(said: &str) -> BTreeSet<&str> {
-    said.lines()
-        .filter(|line| line.trim_start().starts_with("PASS "))
-        .filter_map(|line| line.split_whitespace().last()?.rsplit("::").next())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_tests_that_passed_count() {
-        let said = "\
-            \n        PASS [   0.006s] hexode-charter tests::scenes::an_expired_invitation_admits_nobody\
-            \n        PASS [   0.210s] (3/9) hexode-tunnel::tunnel strangers::a_silent_stranger_is_shown_out_in_time\
-            \n        FAIL [   0.010s] hexode-charter tests::scenes::a_withdrawn_invitation_admits_nobody\n";
-        let expected = ["a_silent_stranger_is_shown_out_in_time", "an_expired_invitation_admits_nobody"];
-        assert_eq!(passed(said), BTreeSet::from(expected));
-    }
 }

@@ -1,7 +1,6 @@
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 
-use super::{Bar, Verdict};
+use super::{Bar, Verdict, verdict};
 use crate::{shell, web};
 
 pub(crate) const BUNDLE: Bar = Bar {
@@ -42,11 +41,4 @@ pub(crate) const ACCESS: Bar = Bar {
 /// Runs a measurement with the release binary's nodes.
 fn measured(name: &str) -> Result<Verdict> {
     verdict(&web::measure(name, Some(&shell::hexode()?))?)
-}
-
-/// Reads what a measurement of `web/e2e/bar.ts` found.
-fn verdict(verdict: &Value) -> Result<Verdict> {
-    let figure = verdict.get("figure").and_then(Value::as_str).context("a verdict without a figure")?;
-    let holds = verdict.get("holds").and_then(Value::as_bool).context("a verdict that does not say")?;
-    Ok(Verdict { figure: figure.to_owned(), holds })
 }

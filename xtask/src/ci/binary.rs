@@ -94,6 +94,10 @@ fn addresses(page: &[u8]) -> BTreeSet<String> {
     let hosts = text.split("//").skip(1).filter_map(|rest| rest.split(ends).next());
     let mut found: BTreeSet<_> =
         hosts.filter(|host| host.contains('.') && *host != NAMESPACES).map(str::to_owned).collect();
+    // A host that stands in a text of its own, maybe with what is asked of it.
+    let quoted = text.split(['\'', '"', '`']).filter_map(|text| text.split([':', '/', '?']).next());
+    let named = |host: &&str| host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    found.extend(quoted.filter(named).filter(|host| is_foreign_host(host)).map(str::to_owned));
     found.extend(FORBIDDEN.iter().filter(|word| text.contains(*word)).map(|word| format!("\"{word}\"")));
     found
 }
@@ -115,6 +119,10 @@ mod tests {
     fn addresses_in_the_page_are_found_and_fields_are_none() {
         let page = b"import'/a.js';x.link;y='http://www.w3.org/2000/svg';fetch('//cdn.example.com/x')";
         assert_eq!(addresses(page), ["cdn.example.com".to_owned()].into());
+        let plain =
+            b"a('stun.example.org:3478',\"cdn.example.com/x.js\",`x.example.io`,b.link,'app.js',\"3.de\")";
+        let found: Vec<_> = addresses(plain).into_iter().collect();
+        assert_eq!(found, ["\"stun.\"", "cdn.example.com", "stun.example.org", "x.example.io"]);
         let mut binary = [&[1, 2][..], page, &[3]].concat();
         cut(&mut binary, page).unwrap();
         assert_eq!((binary.len(), binary[2], binary[1]), (page.len() + 3, 0, 2));
