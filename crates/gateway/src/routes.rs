@@ -108,7 +108,7 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(messages::set_expiry))
         .routes(routes!(messages::keep))
         .routes(routes!(messages::set_draft))
-        .routes(routes!(messages::block, messages::unblock))
+        .routes(routes!(members::block, members::unblock))
 }
 
 #[derive(OpenApi)]

@@ -42,11 +42,7 @@ impl Source {
         if let Some(path) = &self.passphrase_file {
             return from_file(path);
         }
-        let first = prompt("Choose a passphrase for this device's vault: ")?;
-        if prompt("The same again: ")? != first {
-            return Err(Failure::user("the two passphrases differ").hint("try again"));
-        }
-        Ok(first)
+        twice("Choose a passphrase for this device's vault: ")
     }
 }
 
@@ -55,7 +51,11 @@ pub(crate) fn choose_duress(file: Option<&Path>) -> Result<String, Failure> {
     if let Some(path) = file {
         return from_file(path);
     }
-    let first = prompt("Choose a passphrase that empties the vault: ")?;
+    twice("Choose a passphrase that empties the vault: ")
+}
+
+fn twice(question: &str) -> Result<String, Failure> {
+    let first = prompt(question)?;
     if prompt("The same again: ")? != first {
         return Err(Failure::user("the two passphrases differ").hint("try again"));
     }

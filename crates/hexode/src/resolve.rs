@@ -62,6 +62,21 @@ pub(crate) fn invitation(all: Vec<Invitation>, called: &str) -> Result<Invitatio
         .map_err(|failure| failure.hint("`hexode invite list` lists them"))
 }
 
+/// Names a message on the command line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The message's id, or how it begins; `hexode read --ids` shows it
+    message: String,
+}
+
+impl Which {
+    /// Finds it, and the circle in which it was said.
+    pub(crate) async fn find(&self, session: &Session) -> Result<(CircleId, Message), Failure> {
+        let circle = session.circle().await?.id;
+        Ok((circle, message(session, circle, &self.message).await?))
+    }
+}
+
 /// Finds a message by its id or how that begins.
 pub(crate) async fn message(session: &Session, circle: CircleId, called: &str) -> Result<Message, Failure> {
     let found = session.client.find_messages(circle, called).await?;

@@ -107,3 +107,25 @@ pub(super) async fn unverify(
 ) -> Result<Json<Device>, Refusal> {
     Ok(Json(desk.node.unverify(at.circle, at.device).await?))
 }
+
+/// Hides a member's messages on this device.
+#[utoipa::path(put, path = "/v1/circles/{circle}/members/{member}/block", tag = "members",
+    params(OneMember), responses((status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn block(
+    State(desk): State<Desk>,
+    Named(at): Named<OneMember>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.block(at.circle, at.member, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Shows a member's messages on this device again.
+#[utoipa::path(delete, path = "/v1/circles/{circle}/members/{member}/block", tag = "members",
+    params(OneMember), responses((status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn unblock(
+    State(desk): State<Desk>,
+    Named(at): Named<OneMember>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.block(at.circle, at.member, false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -4,7 +4,7 @@ use node::api::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use wire::{CircleId, MemberId, MessageId};
+use wire::{CircleId, MessageId};
 
 use super::{Desk, circles::InCircle, talk::OneConversation};
 use crate::{
@@ -22,18 +22,6 @@ pub(super) struct OneMessage {
     /// The message's id.
     #[param(value_type = String)]
     message: MessageId,
-}
-
-/// Names a member in the address.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct OneMember {
-    /// The circle's id.
-    #[param(value_type = String)]
-    circle: CircleId,
-    /// The member's id.
-    #[param(value_type = String)]
-    member: MemberId,
 }
 
 /// How messages' ids begin.
@@ -225,27 +213,5 @@ pub(super) async fn set_draft(
     Body(draft): Body<Draft>,
 ) -> Result<StatusCode, Refusal> {
     desk.node.set_draft(at.circle, at.conversation, draft).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Hides a member's messages on this device.
-#[utoipa::path(put, path = "/v1/circles/{circle}/members/{member}/block", tag = "members",
-    params(OneMember), responses((status = 204), (status = "default", body = ApiError)))]
-pub(super) async fn block(
-    State(desk): State<Desk>,
-    Named(at): Named<OneMember>,
-) -> Result<StatusCode, Refusal> {
-    desk.node.block(at.circle, at.member, true).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Shows a member's messages on this device again.
-#[utoipa::path(delete, path = "/v1/circles/{circle}/members/{member}/block", tag = "members",
-    params(OneMember), responses((status = 204), (status = "default", body = ApiError)))]
-pub(super) async fn unblock(
-    State(desk): State<Desk>,
-    Named(at): Named<OneMember>,
-) -> Result<StatusCode, Refusal> {
-    desk.node.block(at.circle, at.member, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,25 +1,16 @@
-use node::api::Text;
-
-use super::send;
-use crate::{failure::Failure, resolve, session::Session};
+use super::send::Rewrite;
+use crate::{failure::Failure, session::Session};
 
 /// Give your own message another text; everybody sees that it was edited
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The message's id, or how it begins; `hexode read --ids` shows it
-    message: String,
-
-    /// The new text, at most 64 KiB; `-` reads it from standard input
-    #[arg(required = true)]
-    text: Vec<String>,
+    #[command(flatten)]
+    rewrite: Rewrite,
 }
 
 impl Args {
     pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-        let text = send::text(&self.text)?;
-        let circle = session.circle().await?.id;
-        let message = resolve::message(&session, circle, &self.message).await?;
-        let edited = session.client.edit(circle, message.id, &Text { text }).await?;
-        session.answer(&edited, String::new)
+        let (circle, message, text) = self.rewrite.find(&session).await?;
+        session.answer(&session.client.edit(circle, message.id, &text).await?, String::new)
     }
 }

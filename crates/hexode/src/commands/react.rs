@@ -1,12 +1,12 @@
 use node::api::React;
 
-use crate::{failure::Failure, resolve, session::Session};
+use crate::{failure::Failure, resolve::Which, session::Session};
 
 /// Put a sign under a message
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The message's id, or how it begins; `hexode read --ids` shows it
-    message: String,
+    #[command(flatten)]
+    which: Which,
 
     /// The sign; an earlier one of yours gives way to it
     #[arg(required_unless_present = "remove")]
@@ -19,8 +19,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-        let circle = session.circle().await?.id;
-        let message = resolve::message(&session, circle, &self.message).await?;
+        let (circle, message) = self.which.find(&session).await?;
         let marked = match self.sign {
             Some(sign) => session.client.react(circle, message.id, &React { sign }).await?,
             None => session.client.unreact(circle, message.id).await?,

@@ -4,8 +4,9 @@ use std::{
 };
 
 use node::api;
+use wire::CircleId;
 
-use crate::{failure::Failure, session::Session};
+use crate::{failure::Failure, resolve::Which, session::Session};
 
 /// Send a message: it is stored on this device and goes out from there by itself
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,29 @@ impl Args {
         let circle = session.circle().await?;
         let message = session.client.send(circle.id, &api::Send { to: self.to, text }).await?;
         if session.json { session.print_json(&message) } else { Ok(()) }
+    }
+}
+
+/// What is to be said about a message that is there, or in its place.
+#[derive(Debug, clap::Args)]
+pub(super) struct Rewrite {
+    #[command(flatten)]
+    which: Which,
+
+    /// The text, at most 64 KiB; `-` reads it from standard input
+    #[arg(required = true)]
+    text: Vec<String>,
+}
+
+impl Rewrite {
+    /// Reads the text first: it is wrong without a node, too.
+    pub(super) async fn find(
+        &self,
+        session: &Session,
+    ) -> Result<(CircleId, api::Message, api::Text), Failure> {
+        let text = text(&self.text)?;
+        let (circle, message) = self.which.find(session).await?;
+        Ok((circle, message, api::Text { text }))
     }
 }
 
