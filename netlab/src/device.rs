@@ -138,6 +138,11 @@ impl Device {
         self.wait(limit, |state| state.up.get(&other).copied())
     }
 
+    /// Waits until there is no link to another device; `false` if there still is one.
+    pub fn until_down(&self, other: DeviceId, limit: Duration) -> bool {
+        self.wait(limit, |state| (!state.up.contains_key(&other)).then_some(())).is_some()
+    }
+
     /// Sends a frame if there is a link.
     pub fn say(&self, other: DeviceId, frame: Vec<u8>) -> bool {
         let link = self.lock().up.get(&other).copied();

@@ -11,7 +11,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use crypto::{Entropy, OsEntropy};
-use hexode_netlab::{Device, Lab, Tap, allow_each_other};
+use hexode_netlab::{Device, Lab, Space, Tap, allow_each_other};
+use tunnel::Command;
 
 use crate::Verdict;
 
@@ -80,20 +81,47 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         Ok(took)
     })?;
     let grown = resident()?.saturating_sub(before);
-    let (answers, bytes) = stranger.counted("ip count")?;
     let (turns, downs) = ann.turns();
     ensure!(turns == 1 && downs.is_empty(), "the members' link did not last: {downs:?}");
+    let back = comes_back(talk, &ben_space, &stranger, &recorded)?;
+    let (answers, bytes) = stranger.counted("ip count")?;
     let (calm, noisy) = (p99(undisturbed), p99(disturbed));
     Ok(Verdict {
         figure: format!(
-            "{bytes} bytes answered to {} packets ({answers} packets), {:.1} MiB more memory, echo p99 {:.2} ms, undisturbed {:.2} ms",
+            "{bytes} bytes answered to {} packets ({answers} packets), {:.1} MiB more memory, echo p99 {:.2} ms, undisturbed {:.2} ms; a member comes back among recordings in {:.0} ms",
             args.packets,
             grown as f64 / f64::from(1 << 20),
             noisy.as_secs_f64() * 1e3,
             calm.as_secs_f64() * 1e3,
+            back.as_secs_f64() * 1e3,
         ),
-        holds: bytes == 0 && grown < 8 << 20 && noisy <= 2 * calm,
+        holds: bytes == 0 && grown < 8 << 20 && noisy <= 2 * calm && back < BACK,
     })
+}
+
+/// Replays first packets of a member who is gone, more of them than a member may send, and has him come back from where
+/// nobody expects him, so that it is he who dials; returns how long that took.
+fn comes_back(talk: Talk, space: &Space, stranger: &Space, recorded: &[Vec<u8>]) -> Result<Duration> {
+    let Talk { ann, ben } = talk;
+    let (id, node) = (ben.id, v4(&ann)?);
+    ben.send(Command::Shutdown);
+    ensure!(ann.until_down(id, LIMIT), "a link outlived its end");
+    drop(ben);
+    stranger.within(|| {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        let is_first = |bytes: &&Vec<u8>| bytes.first().is_some_and(|byte| byte & 0xf0 == 0xc0);
+        for bytes in recorded.iter().filter(is_first).cycle().take(REPLAYED) {
+            socket.send_to(bytes, node)?;
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    })?;
+    let start = Instant::now();
+    let ben = Device::start(space, 2)?;
+    allow_each_other(&[&ann, &ben]);
+    ben.know(ann.id, vec![node]);
+    ensure!(ben.until_up(ann.id, LIMIT).is_some(), "recordings shut a member out");
+    Ok(start.elapsed())
 }
 
 struct Talk {
@@ -217,6 +245,10 @@ fn p99(mut took: Vec<Duration>) -> Duration {
 }
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// How many recordings come before a member does.
+const REPLAYED: usize = 200;
+/// How soon he has to be in all the same: at his first try.
+const BACK: Duration = Duration::from_secs(2);
 const COUNT: &str = "table ip count {
  chain arrivals {
   type filter hook prerouting priority -400

@@ -200,7 +200,8 @@ impl State {
         else {
             return false;
         };
-        if !caller.may_come(now) || !caller.uses(stamp, time) {
+        // A recording must not cost the caller his place among those who may come.
+        if !caller.uses(stamp, time) || !caller.may_come(now) {
             return false;
         }
         self.fresh.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
@@ -381,6 +382,19 @@ mod tests {
         for time in [NOON, NOON + HOUR / 2, NOON + 2 * HOUR] {
             assert!(!state.admits(&ann.outer, &pass, from(1), time, later));
         }
+    }
+
+    #[test]
+    fn recordings_do_not_shut_out_the_member_they_are_of() {
+        let (ann, ben) = (gate(1), gate(2));
+        ann.allow(&[ben.identity.device].into());
+        let pass = || ben.pass(&ann.identity.device, None).unwrap();
+        let recorded = first(&pass());
+        assert!(ann.admits(from(1), &recorded));
+        for port in 2..1000 {
+            assert!(!ann.admits(from(port), &recorded));
+        }
+        assert!(ann.admits(from(1), &first(&pass())));
     }
 
     #[test]
