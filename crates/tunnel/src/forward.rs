@@ -178,6 +178,10 @@ impl Forwarding {
         if !known(&from) || !known(&passage.device) || from == passage.device || !state.is_direct(&from) {
             return;
         }
+        // Whoever it is for would take it for garbage, and this device for the one who made it.
+        if passage.packet.is_empty() {
+            return;
+        }
         match passage.course {
             Course::To => {
                 let Some(to) = state.direct(&passage.device).cloned() else { return };

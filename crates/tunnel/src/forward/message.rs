@@ -31,7 +31,7 @@ impl Passage {
             return Packed::One(self.lay_out(WHOLE, None, &self.packet));
         }
         let half = self.packet.len().div_ceil(2);
-        if self.packet.len() > LEAST || half + HEADER + 1 > max {
+        if self.packet.len() > LEAST || self.packet.len() < 2 || half + HEADER + 1 > max {
             return Packed::Never;
         }
         let (first, second) = self.packet.split_at_checked(half).unwrap_or((&self.packet, &[]));
@@ -91,7 +91,8 @@ impl Unpacker {
             part @ (FIRST | SECOND) => {
                 let [number] = *passage.packet.first_chunk::<1>().ok_or(NotAPassage)?;
                 passage.packet = passage.packet.slice(1..);
-                if passage.packet.len() > LEAST {
+                // Two empty halves would be an empty packet, which whoever it is passed on to takes for garbage.
+                if passage.packet.is_empty() || passage.packet.len() > LEAST {
                     return Err(NotAPassage);
                 }
                 Ok(self.join(Half { passage, number, second: part == SECOND }))
@@ -208,6 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_in_two_halves_is_refused() {
+        let mut unpacker = Unpacker::default();
+        for part in [FIRST, SECOND] {
+            let empty = passage(0).lay_out(part, Some(7), &[]);
+            assert_eq!(unpacker.take(empty), Err(NotAPassage));
+        }
+        assert!(unpacker.halves.is_empty());
+    }
+
+    #[test]
     fn notices_are_read_back_and_bounded() {
         for notice in [
             Notice::Seen("192.0.2.1:9".parse().unwrap()),
@@ -220,7 +231,32 @@ mod tests {
         assert!(Notice::decode(&many.encode()).is_err());
     }
 
+    /// Datagrams as they may come from one who tries: almost right, and many of one packet.
+    fn datagrams() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let datagram = (0u8..8, 0u8..2, 0u8..2, proptest::collection::vec(any::<u8>(), 0..4)).prop_map(
+            |(kind, device, number, packet)| [&[kind][..], &[device; 32], &[number], &packet].concat(),
+        );
+        proptest::collection::vec(datagram, 0..40)
+    }
+
     proptest! {
+        #[test]
+        fn what_was_taken_is_taken_by_the_next(datagrams in datagrams(), max in 35usize..80) {
+            let (mut here, mut there) = (Unpacker::default(), Unpacker::default());
+            for (number, datagram) in datagrams.into_iter().enumerate() {
+                let Ok(Some(passage)) = here.take(datagram.into()) else { continue };
+                let taken = match passage.pack(max, number as u8) {
+                    Packed::One(one) => there.take(one),
+                    Packed::Two(first, second) => {
+                        prop_assert_eq!(there.take(first), Ok(None));
+                        there.take(second)
+                    }
+                    Packed::Never => continue,
+                };
+                prop_assert_eq!(taken, Ok(Some(passage)));
+            }
+        }
+
         #[test]
         fn any_bytes_are_taken_calmly(datagrams in proptest::collection::vec(
             proptest::collection::vec(any::<u8>(), 0..80), 0..20,

@@ -104,6 +104,15 @@ fn to_oneself_and_in_ones_own_name_nothing_is_passed() {
 }
 
 #[test]
+fn an_empty_packet_goes_nowhere() {
+    let (cara, _, ben) = cara();
+    for course in [Course::To, Course::From] {
+        cara.handle(ANN, Passage { packet: Bytes::new(), ..packet(course, BEN) }, Instant::now());
+    }
+    assert_eq!((ben.pop(), arrived(&cara).len()), (None, 0));
+}
+
+#[test]
 fn an_unwilling_member_offers_nothing_and_passes_nothing() {
     let (cara, _, ben) = cara();
     assert_eq!(cara.offer(&ANN, &[BEN].into()), [BEN].into());
