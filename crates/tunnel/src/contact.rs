@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::task::AbortHandle;
 use wire::{DeviceId, limits};
 
 use crate::{Timing, dial};
@@ -20,9 +21,30 @@ pub(crate) struct Contact {
     attempts: u32,
     error: Option<String>,
     next: Option<Instant>,
-    /// The number of the dial that is under way.
-    dialling: Option<u64>,
+    /// The dial that is under way.
+    dialling: Option<Dial>,
     dials: u64,
+    /// Whether the next dial does not wait for the end of the one under way.
+    anew: bool,
+    /// When the next dial is due that was hastened and is not yet made.
+    hastened: Option<Instant>,
+    /// When all haste is made up for.
+    rested: Option<Instant>,
+}
+
+/// A dial under way; ends when it is dropped, unless it has come as far as the hello.
+#[derive(Debug)]
+struct Dial {
+    number: u64,
+    task: Option<AbortHandle>,
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
 }
 
 impl Contact {
@@ -63,34 +85,63 @@ impl Contact {
         &self.members
     }
 
-    /// Forgets failures and dials at the next turn, unless a dial is under way.
+    /// Forgets failures and dials as soon as may be, unless a dial is under way.
     pub(crate) fn hurry(&mut self, now: Instant) {
         self.attempts = 0;
-        self.next = Some(now);
+        if self.dialling.is_none() {
+            self.next = Some(self.hasten(now));
+        }
     }
 
-    /// Forgets failures and a dial under way, which went to other addresses.
+    /// Forgets failures and ends a dial under way, which went to other addresses, as soon as the next may be made.
     pub(crate) fn start_anew(&mut self, now: Instant) {
-        self.dialling = None;
-        self.hurry(now);
+        self.attempts = 0;
+        let at = self.hasten(now);
+        self.next = Some(at);
+        self.anew = at > now;
+        if !self.anew {
+            self.dialling = None;
+        }
+    }
+
+    /// Returns when the next dial may be made that is hastened. Haste is mostly made by what others say, and a dial
+    /// sends packets to addresses that others name.
+    fn hasten(&mut self, now: Instant) -> Instant {
+        if let Some(promised) = self.hastened {
+            return promised;
+        }
+        let rested = self.rested.map_or(now, |rested| rested.max(now));
+        let at = now + rested.saturating_duration_since(now).saturating_sub(HASTE * (BURST - 1));
+        self.rested = Some(rested + HASTE);
+        self.hastened = Some(at);
+        at
     }
 
     /// When to dial; `None` while that makes no sense.
     pub(crate) fn due(&self) -> Option<Instant> {
         let nowhere = self.addresses.is_empty() && self.members.is_empty();
-        if self.dialling.is_some() || nowhere { None } else { self.next }
+        let busy = self.dialling.is_some() && !self.anew;
+        if busy || nowhere { None } else { self.next }
     }
 
     /// Starts a dial; returns its number and where to.
     pub(crate) fn dial(&mut self) -> (u64, Vec<SocketAddr>) {
         self.dials += 1;
-        self.dialling = Some(self.dials);
+        (self.anew, self.hastened) = (false, None);
+        self.dialling = Some(Dial { number: self.dials, task: None });
         (self.dials, self.addresses.iter().copied().collect())
+    }
+
+    /// Takes note of what carries out the dial that was started last.
+    pub(crate) fn dialled_by(&mut self, task: AbortHandle) {
+        if let Some(dial) = &mut self.dialling {
+            dial.task = Some(task);
+        }
     }
 
     /// Whether that dial is still the one that counts.
     pub(crate) fn is_dialling(&self, dial: u64) -> bool {
-        self.dialling == Some(dial)
+        self.dialling.as_ref().is_some_and(|dialling| dialling.number == dial)
     }
 
     /// Notes that a dial failed; returns how many have in a row.
@@ -98,7 +149,9 @@ impl Contact {
         self.dialling = None;
         self.attempts = self.attempts.saturating_add(1);
         self.error = Some(error);
-        self.next = Some(now + dial::pause(timing, self.attempts, random));
+        if !std::mem::take(&mut self.anew) {
+            self.next = Some(now + dial::pause(timing, self.attempts, random));
+        }
         self.attempts
     }
 
@@ -110,6 +163,7 @@ impl Contact {
     /// Notes that a link is up.
     pub(crate) fn up(&mut self) {
         self.dialling = None;
+        (self.anew, self.hastened) = (false, None);
         self.error = None;
         self.next = None;
     }
@@ -138,6 +192,10 @@ impl Contact {
         self.error.as_ref()
     }
 }
+
+/// How often a dial is hastened at most, and how often in a row.
+const HASTE: Duration = Duration::from_secs(1);
+const BURST: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +227,44 @@ mod tests {
         assert!(!contact.forwarded_by(DeviceId::new([1; 32]), true), "known");
         contact.forwarded_by(DeviceId::new([1; 32]), false);
         assert_eq!(contact.due(), None);
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_is_overtaken_ends() {
+        let (mut contact, now) = (Contact::default(), Instant::now());
+        let dial = |contact: &mut Contact| {
+            contact.dial();
+            let task = tokio::spawn(std::future::pending::<()>());
+            contact.dialled_by(task.abort_handle());
+            task
+        };
+        let overtaken = dial(&mut contact);
+        contact.start_anew(now);
+        assert!(overtaken.await.unwrap_err().is_cancelled());
+        let forgotten = dial(&mut contact);
+        drop(contact);
+        assert!(forgotten.await.unwrap_err().is_cancelled());
+    }
+
+    #[test]
+    fn whatever_others_say_dials_are_started_three_times_at_once_and_then_once_a_second() {
+        let (mut contact, start) = (Contact::default(), Instant::now());
+        contact.know(&[address(1)]);
+        let mut dials = Vec::new();
+        for ms in (0..10_000).step_by(40) {
+            let now = start + Duration::from_millis(ms);
+            contact.start_anew(now);
+            if contact.due().is_some_and(|due| due <= now) {
+                contact.dial();
+                dials.push(ms);
+            }
+        }
+        assert_eq!(dials.len(), 3 + 9, "{dials:?}");
+        let later = start + Duration::from_secs(60);
+        contact.start_anew(later);
+        contact.dial();
+        contact.start_anew(later);
+        assert_eq!(contact.due(), Some(later), "who has been patient may be hasty again");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -108,10 +108,11 @@ async fn transmit(leg: Arc<Leg>, connection: Connection) {
 async fn talk(forwarding: Arc<Forwarding>, leg: Arc<Leg>, connection: Connection, told: mpsc::Sender<Told>) {
     let wants = watch::Sender::new(BTreeSet::new());
     let seen = watch::Sender::new(None);
+    let asked = Mutex::default();
     tokio::join!(
         look(&forwarding, &leg, &connection, &seen, &told),
-        say(&forwarding, &leg, &connection, wants.subscribe(), seen.subscribe()),
-        hear(&leg, &connection, &wants, &told),
+        say(&forwarding, &leg, &connection, wants.subscribe(), seen.subscribe(), &asked),
+        hear(&leg, &connection, &wants, &told, &asked),
     );
 }
 
@@ -161,6 +162,9 @@ async fn look(
     }
 }
 
+/// The devices about which the other end was ever asked: an answer to an older question may be the last that comes.
+type Asked = Mutex<BTreeSet<DeviceId>>;
+
 /// What was sent and lost on a path since it was last judged.
 struct Losses {
     sent: u64,
@@ -191,6 +195,7 @@ async fn say(
     connection: &Connection,
     mut wants: watch::Receiver<BTreeSet<DeviceId>>,
     mut seen: watch::Receiver<Option<SocketAddr>>,
+    asked: &Asked,
 ) {
     let mut changes = forwarding.changes.subscribe();
     let mut stream: Option<SendStream> = None;
@@ -208,6 +213,7 @@ async fn say(
         // Wanting less need not be said: what is offered in vain costs nothing.
         if !want.is_subset(&said_wanted) {
             notices.push(Notice::Want(want.iter().copied().collect()));
+            asked.lock().unwrap_or_else(PoisonError::into_inner).extend(&want);
             said_wanted = want;
         }
         let have = forwarding.offer(&leg.device, &wants.borrow_and_update());
@@ -245,6 +251,7 @@ async fn hear(
     connection: &Connection,
     wants: &watch::Sender<BTreeSet<DeviceId>>,
     told: &mpsc::Sender<Told>,
+    asked: &Asked,
 ) {
     let Ok(stream) = connection.accept_uni().await else { return };
     let mut frames = Frames::new(stream);
@@ -261,7 +268,10 @@ async fn hear(
                 });
                 None
             }
-            Notice::Have(devices) => Some(What::Have(devices.into_iter().collect())),
+            Notice::Have(devices) => {
+                let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(What::Have(devices.into_iter().filter(|device| asked.contains(device)).collect()))
+            }
             Notice::Seen(address) => Some(What::Seen(address)),
         };
         if let Some(what) = what

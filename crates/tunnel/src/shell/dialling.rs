@@ -68,7 +68,7 @@ impl Shell {
             let pass = self.gate.pass(&device, None);
             let (endpoint, timing, dialled) =
                 (self.endpoint.clone(), self.timing.clone(), self.outlets.dialled.clone());
-            self.tasks.spawn(async move {
+            let task = self.tasks.spawn(async move {
                 let news = match dial::connect(&endpoint, &device, &addresses, &members, pass, &timing).await
                 {
                     Ok((connection, key_exchange)) => {
@@ -78,6 +78,7 @@ impl Shell {
                 };
                 let _ = dialled.send(news);
             });
+            contact.dialled_by(task);
         }
     }
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use hexode_tunnel::{
-    self as tunnel, BindError, ChannelClass, CloseReason, Command, DownReason, Event, Remote, Timing,
+    BindError, ChannelClass, CloseReason, Command, Config, DownReason, Event, Remote, Timing,
 };
 
 use crate::harness::*;
@@ -109,7 +109,7 @@ fn a_device_in_another_circle_gets_no_answer() {
 
 #[test]
 fn a_device_that_is_not_there_is_tried_ever_more_seldom() {
-    let ann = Device::with(tunnel::Config {
+    let ann = Device::with(Config {
         timing: Timing { hello: Duration::from_millis(50), ..Timing::default() },
         ..config(1)
     })
@@ -131,7 +131,7 @@ fn a_device_that_is_not_there_is_tried_ever_more_seldom() {
 
 #[test]
 fn a_new_address_does_not_wait_for_the_old_one_to_fail() {
-    let ann = Device::with(tunnel::Config {
+    let ann = Device::with(Config {
         timing: Timing { hello: Duration::from_secs(50), ..Timing::default() },
         ..config(1)
     })
@@ -166,8 +166,7 @@ fn a_device_that_was_killed_comes_back_on_another_port() {
 #[test]
 fn a_device_that_was_killed_comes_back_on_the_same_port_and_is_found() {
     let silence = Duration::from_secs(6);
-    let ann = Device::with(tunnel::Config { timing: Timing { silence, ..Timing::default() }, ..config(1) })
-        .unwrap();
+    let ann = Device::with(Config { timing: Timing { silence, ..Timing::default() }, ..config(1) }).unwrap();
     let ben = Device::new(2);
     ann.allow([&ben.id]);
     ben.allow([&ann.id]);
@@ -175,7 +174,7 @@ fn a_device_that_was_killed_comes_back_on_the_same_port_and_is_found() {
     ann.until_up(ben.id);
     let address = ben.address;
     ben.kill();
-    let ben = Device::with(tunnel::Config { bind: vec![address], ..config(2) }).unwrap();
+    let ben = Device::with(Config { bind: vec![address], ..config(2) }).unwrap();
     // Ben has forgotten where Ann is: she has to notice and to dial.
     ben.allow([&ann.id]);
     let start = Instant::now();
@@ -259,18 +258,45 @@ fn shutting_down_tells_the_others_at_once() {
 #[test]
 fn a_taken_port_is_a_clear_error_or_another_port() {
     let ann = Device::new(1);
-    let taken = tunnel::Config { bind: vec![ann.address], ..config(2) };
+    let taken = Config { bind: vec![ann.address], ..config(2) };
     let error = Device::with(taken.clone()).map(drop).unwrap_err();
     assert!(matches!(error, BindError::PortTaken { address } if address == ann.address));
     assert_eq!(error.to_string(), format!("port {} is in use", ann.address.port()));
-    let elsewhere = Device::with(tunnel::Config { port_fallback: true, ..taken }).unwrap();
+    let elsewhere = Device::with(Config { port_fallback: true, ..taken }).unwrap();
     assert_ne!(elsewhere.address, ann.address);
 }
 
 #[test]
 fn an_address_the_machine_lacks_is_a_clear_error() {
-    let foreign = tunnel::Config { bind: vec!["192.0.2.1:0".parse().unwrap()], ..config(1) };
+    let foreign = Config { bind: vec!["192.0.2.1:0".parse().unwrap()], ..config(1) };
     assert!(matches!(Device::with(foreign).map(drop).unwrap_err(), BindError::Unusable { .. }));
-    let none = tunnel::Config { bind: vec![], ..config(1) };
+    let none = Config { bind: vec![], ..config(1) };
     assert!(matches!(Device::with(none).map(drop).unwrap_err(), BindError::Addresses));
+}
+
+/// Members say where others are, and may lie: what a lie costs has to end with it.
+#[test]
+fn a_device_is_dialled_where_it_was_said_to_be_last_and_nowhere_else() {
+    let socket = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let timing = Timing { hello: Duration::from_millis(300), ..Timing::default() };
+    let ann = Device::with(Config { timing, ..config(1) }).unwrap();
+    let know = |sockets: &[std::net::UdpSocket]| {
+        let addresses = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
+        ann.send(Command::Know { device: id(2), addresses });
+    };
+    ann.allow([&id(2)]);
+    let first = [socket()];
+    know(&first);
+    let mut buffer = [0; 1500];
+    first[0].recv(&mut buffer).unwrap();
+    let later: Vec<_> = (0..wire::limits::ADDRESSES).map(|_| socket()).collect();
+    know(&later);
+    later[0].recv(&mut buffer).unwrap();
+    ann.until_unreachable(id(2));
+    // What was still under way has come.
+    first[0].set_nonblocking(true).unwrap();
+    while first[0].recv(&mut buffer).is_ok() {}
+    ann.until_unreachable(id(2));
+    ann.until_unreachable(id(2));
+    assert!(first[0].recv(&mut buffer).is_err(), "a dial went where nobody is said to be any more");
 }

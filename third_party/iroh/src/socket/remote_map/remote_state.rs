@@ -803,19 +803,21 @@ impl State {
         // So these errors must not be fatal for this actor (or even this operation).
 
         let targets = {
-            // A first packet goes to every known address, the selected one too: that a new connection is
-            // made although there is one may be because the selected path is dead.
+            // A first packet goes to every address named for it, and to the selected path: that a new
+            // connection is made although there is one may be because the selected path is dead.
+            let selected = self.selected_path.as_ref().map(|path| path.remote());
             trace!(
-                selected = ?self.selected_path,
-                paths = ?self.paths.addrs().collect::<Vec<_>>(),
-                "sending datagram to all known paths",
+                ?selected,
+                paths = ?self.paths.named_addrs().collect::<Vec<_>>(),
+                "sending datagram to selected and named paths",
             );
             if self.paths.is_empty() {
                 warn!("Cannot send datagrams: No paths to remote endpoint known");
             }
 
             let mut targets = SmallVec::new();
-            for addr in self.paths.addrs() {
+            let named = self.paths.named_addrs();
+            for addr in named.chain(selected.iter().filter(|addr| !self.paths.is_named(addr))) {
                 // We never want to send to our local addresses.
                 // The local address set is updated in the main loop so we can use `peek` here.
                 if let transports::Addr::Ip(sockaddr) = addr
@@ -868,8 +870,9 @@ impl State {
         addrs: BTreeSet<TransportAddr>,
         tx: oneshot::Sender<Result<(), AddressLookupFailed>>,
     ) {
-        let addrs = to_transports_addr(self.endpoint_id, addrs);
-        self.paths.insert_multiple(addrs, Source::App);
+        let addrs: Vec<_> = to_transports_addr(self.endpoint_id, addrs).collect();
+        self.paths.forget_named_but(&addrs);
+        self.paths.insert_multiple(addrs.into_iter(), Source::App);
         self.paths.resolve_remote(tx);
         // Start Address Lookup if we have no selected path.
         self.trigger_address_lookup();

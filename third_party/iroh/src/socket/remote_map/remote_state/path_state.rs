@@ -183,6 +183,30 @@ impl RemotePathState {
         self.paths.keys()
     }
 
+    /// Forgets what the application named before and names no more, unless it was a path once.
+    ///
+    /// Naming nothing forgets nothing.
+    pub(super) fn forget_named_but(&mut self, addrs: &[transports::Addr]) {
+        if addrs.is_empty() {
+            return;
+        }
+        for (_, state) in self.paths.iter_mut().filter(|(addr, _)| !addrs.contains(addr)) {
+            state.sources.remove(&Source::App);
+        }
+        self.paths.retain(|_, state| !state.sources.is_empty());
+    }
+
+    /// Returns an iterator over the addresses that were named or looked up; if none was, over all.
+    pub(super) fn named_addrs(&self) -> impl Iterator<Item = &transports::Addr> {
+        self.paths.keys().filter(|addr| self.is_named(addr))
+    }
+
+    /// Returns whether an address was named or looked up, or none was.
+    pub(super) fn is_named(&self, addr: &transports::Addr) -> bool {
+        let named = |state: &PathState| state.sources.keys().any(|s| *s != Source::Connection);
+        self.paths.get(addr).is_some_and(named) || !self.paths.values().any(named)
+    }
+
     /// Returns whether this stores any addresses.
     pub(super) fn is_empty(&self) -> bool {
         self.paths.is_empty()
