@@ -126,3 +126,43 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn nobody_fills_a_device_beyond_his_share_and_its_person_is_told() {
+    let mut world = World::new(67);
+    let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    let circle = world.first_circle(ann);
+    let bens = move |world: &mut World| {
+        let members = world.ask(ann, |node| async move { node.members(circle).await }).unwrap();
+        members.into_iter().find(|member| member.name == "Ben").unwrap()
+    };
+    let (id, share) = (bens(&mut world).id, node::api::Share { bytes: 100_000 });
+    world.ask(ann, |node| async move { node.allow(circle, id, share).await }).unwrap();
+    for at in 0..2000 {
+        world.send(ben, "everyone", &at.to_string());
+        if at % 100 == 0 {
+            world.settle();
+        }
+    }
+    world.settle();
+    let full = bens(&mut world);
+    // A run is taken whole or not at all, so it may be one more.
+    assert!(full.full && full.taken >= 100_000 && full.taken < 200_000, "{full:?}");
+    assert!(world.view(ann).trouble.unwrap().starts_with("Ben has filled the share"));
+    let held = world.messages(ann, "everyone").len();
+    assert!(held < 1000, "{held}");
+    assert_eq!(world.messages(cara, "everyone").len(), 2000, "each device has a person of its own");
+    world.send(cara, "everyone", "others are heard as before");
+    world.settle();
+    assert_eq!(world.messages(ann, "everyone").len(), held + 1);
+    // The count outlives the night; more room lets the rest in.
+    world.kill(ann);
+    world.restart(ann);
+    world.settle();
+    assert_eq!(world.messages(ann, "everyone").len(), held + 1);
+    let share = node::api::Share { bytes: 100 << 20 };
+    world.ask(ann, |node| async move { node.allow(circle, id, share).await }).unwrap();
+    world.settle();
+    assert_eq!(world.messages(ann, "everyone").len(), 2001);
+    assert_eq!(world.view(ann).trouble, None);
+}

@@ -23,6 +23,7 @@ mod guard;
 mod invite;
 mod join;
 mod keep;
+mod leave;
 mod lock;
 mod members;
 mod open;
@@ -70,6 +71,7 @@ commands! {
     #[command(visible_alias = "circle")]
     Circles => circles,
     Members => members,
+    Leave => leave,
     Devices => devices,
     Verify => verify,
     Groups => groups,

@@ -311,6 +311,13 @@ impl Journal {
             };
             return Err(self.forked(fork));
         }
+        let mut latest = held.lamport;
+        for entry in &fresh {
+            if entry.header.lamport > latest.saturating_add(limits::LEAP) {
+                return Err(RunError::Ahead { conversation });
+            }
+            latest = latest.max(entry.header.lamport);
+        }
         for entry in &fresh {
             held.append(entry);
         }
@@ -424,6 +431,12 @@ pub enum RunError {
     /// The chain is known to be forked; nothing more of it is taken.
     #[error("the chain is known to be forked")]
     ForkKnown,
+    /// Its Lamport time is farther than [`limits::LEAP`] beyond all that is held of the conversation.
+    #[error("the entry claims a time that nothing held comes near to")]
+    Ahead {
+        /// The conversation.
+        conversation: ConversationId,
+    },
     /// No such conversation was announced.
     #[error("no such conversation")]
     UnknownConversation,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, Run, limits};
 
 use crate::{
-    Content, ContentError, Descriptor, DescriptorError, Entry, Header, Journal, Membership, RunError,
+    Chain, Content, ContentError, Descriptor, DescriptorError, Entry, Header, Journal, Membership, RunError,
     SignedRun, Standing, Vouched, WriteError, seal_runs,
 };
 
@@ -260,6 +260,57 @@ fn an_entry_without_its_body_keeps_its_place_and_the_chain_goes_on() {
     let header = Header::decode(&first.entries[0].header.0).unwrap();
     assert!(header.commits_to(&body.0));
     assert!(!header.commits_to(&first.entries[1].body.as_ref().unwrap().0));
+}
+
+#[test]
+fn a_time_that_nothing_held_comes_near_to_is_not_taken_and_spoils_no_order() {
+    let (mut ann, mut ben, mut cara, members) = trio();
+    let everyone = ann.everyone();
+    // Ann's program counts on from the greatest time there is.
+    let nothing = Chain { len: 0, head: [0; 32], forked: false };
+    ann.journal.restore(&everyone, cara.id, nothing, 1 << 53);
+    let [run] = ann.writes(&["after everything"]).try_into().unwrap();
+    let refused = ben.takes(run.to_wire(), ann.id, &members);
+    assert_eq!(refused, Err(RunError::Ahead { conversation: everyone }));
+    assert_eq!(ben.journal.len(&everyone, &ann.id), 0);
+    let [run] = ben.writes(&["one"]).try_into().unwrap();
+    assert!(run.entries[0].header.lamport < 10);
+    cara.takes(run.to_wire(), ben.id, &members).unwrap();
+}
+
+proptest! {
+    /// Who may leap how far is decided by what is held, so it is the same for all in the end, in whatever order it came.
+    #[test]
+    fn what_is_taken_of_those_who_leap_is_the_same_in_any_order(
+        leaps in prop::collection::vec((0..3usize, 1..3 * limits::LEAP), 1..8),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 8),
+    ) {
+        let members = trio().3;
+        let mut writers = [Device::new(1), Device::new(2), Device::new(3)];
+        let everyone = writers[0].everyone();
+        let (mut time, mut runs) = (0, Vec::new());
+        let nothing = Chain { len: 0, head: [0; 32], forked: false };
+        for (who, leap) in leaps {
+            time += leap;
+            writers[who].journal.restore(&everyone, DeviceId::new([9; 32]), nothing, time);
+            runs.extend(writers[who].writes(&["leap"]));
+        }
+        let take_all = |runs: &[SignedRun]| {
+            let mut reader = Device::new(3);
+            for _ in 0..=runs.len() {
+                for run in runs {
+                    let author = run.entries[0].header.author;
+                    let _ = reader.takes(run.to_wire(), author, &members);
+                }
+            }
+            reader.journal.frontier(&everyone)
+        };
+        let mut turned = runs.clone();
+        for (at, index) in order.iter().enumerate().take(turned.len()) {
+            turned.swap(at, index.index(runs.len()));
+        }
+        prop_assert_eq!(take_all(&runs), take_all(&turned));
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod guard;
 mod talk;
 
 pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
-pub use group::{AddToGroup, Former, Group, Participant, Rename};
+pub use group::{AddToGroup, Former, Group, Participant, Rename, SetRole, Share};
 pub use guard::{Guard, SetGuard};
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
@@ -196,6 +196,12 @@ pub struct Member {
     /// Whether his messages are hidden on this device.
     #[serde(default, skip_serializing_if = "is_false")]
     pub blocked: bool,
+    /// How many bytes his messages have taken of this device, erased ones among them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken: u64,
+    /// Whether more was not taken, since he has filled his share of this device.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub full: bool,
     /// His devices.
     pub devices: Vec<Device>,
 }
@@ -617,6 +623,10 @@ pub struct Message {
     /// By how much its author's clock is ahead of this device's, if it is by minutes or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_ahead_ms: Option<u64>,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn is_false(value: &bool) -> bool {

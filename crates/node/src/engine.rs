@@ -22,6 +22,8 @@ mod link;
 mod message;
 mod rendezvous;
 mod requests;
+mod roles;
+mod share;
 mod sync;
 mod talk;
 mod tokens;

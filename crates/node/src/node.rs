@@ -221,6 +221,26 @@ impl Node {
         self.call(move |access| access.send(circle, &request)).await
     }
 
+    /// Sets how much of this device a member's messages may take.
+    pub async fn allow(&self, circle: CircleId, member: MemberId, share: api::Share) -> Result<(), ApiError> {
+        self.call(move |access| access.allow(circle, member, share.bytes)).await
+    }
+
+    /// Leaves a circle with this device; what it holds stays readable on it.
+    pub async fn leave(&self, circle: CircleId) -> Result<(), ApiError> {
+        self.call(move |access| access.leave(circle)).await
+    }
+
+    /// Gives a member another role; one who was removed comes back in it.
+    pub async fn set_role(
+        &self,
+        circle: CircleId,
+        member: MemberId,
+        role: api::Role,
+    ) -> Result<(), ApiError> {
+        self.call(move |access| access.set_role(circle, member, role)).await
+    }
+
     /// Shows who is in a group.
     pub async fn group(&self, circle: CircleId, group: ConversationId) -> Result<api::Group, ApiError> {
         self.glance(move |access| access.group(circle, group)).await

@@ -55,6 +55,7 @@ mod row;
 mod schema;
 mod search;
 mod setting;
+mod share;
 mod timeline;
 mod turn;
 mod vault;

@@ -24,6 +24,8 @@ pub const RUN: usize = 256;
 pub const RUN_BYTES: usize = 256 << 10;
 /// The heaviest run that is taken, so that what came in one frame also goes out in one.
 pub const RUN_WEIGHT: usize = FRAME / 2;
+/// By how much the Lamport time of a journal entry may exceed the greatest that is held of its conversation.
+pub const LEAP: u64 = 1 << 24;
 /// How many other chains' heads one journal entry names.
 pub const SEEN: usize = 8;
 /// The largest signed charter entry, in bytes.

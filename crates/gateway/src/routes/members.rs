@@ -1,5 +1,5 @@
 use axum::{Json, extract::State, http::StatusCode};
-use node::api::{ApiError, Device, Member, SafetyWords, Verify};
+use node::api::{ApiError, Device, Member, SafetyWords, SetRole, Share, Verify};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wire::{CircleId, DeviceId, MemberId};
@@ -52,6 +52,41 @@ pub(super) async fn remove_member(
     Named(at): Named<OneMember>,
 ) -> Result<StatusCode, Refusal> {
     desk.node.remove_member(at.circle, at.member).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a member another role, with all his devices; one who was removed comes back in it.
+#[utoipa::path(put, path = "/v1/circles/{circle}/members/{member}/role", tag = "members", params(OneMember),
+    request_body = SetRole, responses((status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn set_role(
+    State(desk): State<Desk>,
+    Named(at): Named<OneMember>,
+    Body(set): Body<SetRole>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.set_role(at.circle, at.member, set.role).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sets how much of this device a member's messages may take; what was refused is asked for again.
+#[utoipa::path(put, path = "/v1/circles/{circle}/members/{member}/share", tag = "members", params(OneMember),
+    request_body = Share, responses((status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn allow(
+    State(desk): State<Desk>,
+    Named(at): Named<OneMember>,
+    Body(share): Body<Share>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.allow(at.circle, at.member, share).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Leaves the circle with this device; what it holds stays readable on it.
+#[utoipa::path(post, path = "/v1/circles/{circle}/leave", tag = "members", params(InCircle),
+    responses((status = 204), (status = "default", body = ApiError)))]
+pub(super) async fn leave(
+    State(desk): State<Desk>,
+    Named(at): Named<InCircle>,
+) -> Result<StatusCode, Refusal> {
+    desk.node.leave(at.circle).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

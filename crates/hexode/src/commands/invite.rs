@@ -51,13 +51,23 @@ enum Act {
 
 /// The roles that can be given by invitation.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum NewRole {
+pub(super) enum NewRole {
     /// Invites and removes members
     Admin,
     /// Reads, writes, lets invited people in
     Member,
     /// Reads and writes
     Guest,
+}
+
+impl From<NewRole> for Role {
+    fn from(role: NewRole) -> Self {
+        match role {
+            NewRole::Admin => Self::Admin,
+            NewRole::Member => Self::Member,
+            NewRole::Guest => Self::Guest,
+        }
+    }
 }
 
 impl Args {
@@ -78,12 +88,7 @@ impl Args {
     }
 
     async fn invite(&self, session: &Session, circle: &Circle) -> Result<(), Failure> {
-        let role = match self.role {
-            NewRole::Admin => Role::Admin,
-            NewRole::Member => Role::Member,
-            NewRole::Guest => Role::Guest,
-        };
-        let invite = Invite { role, valid_s: self.expires, own_device: self.own_device };
+        let invite = Invite { role: self.role.into(), valid_s: self.expires, own_device: self.own_device };
         let invitation = session.client.invite(circle.id, &invite).await?;
         let link = invitation.link.as_deref().unwrap_or_default();
         if let Some(path) = &self.file {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crypto::{Entropy, SigningKey};
 use data_encoding::HEXLOWER;
 use hexode_journal::{
-    Act, Beside, Content, Descriptor, Entry, Header, Journal, Membership, Post, SignedRun, Standing, Target,
-    seal_runs,
+    Act, Beside, Chain, Content, Descriptor, Entry, Header, Journal, Membership, Post, SignedRun, Standing,
+    Target, seal_runs,
 };
 use serde::Serialize;
 use wire::{ChainHead, CircleId, DeviceId, MemberId, RawEntry, Run, limits};
@@ -255,6 +255,20 @@ fn runs(add: Add<'_>) {
     let mut blanked = first.clone();
     blanked.entries[0].body = None;
     put("run-without-a-body", &[accepted(), new(2)], &blanked);
+    let mut leap = |name: &str, head: &[(&str, String)], held: u64| {
+        let mut journal = Journal::new(CIRCLE);
+        let everyone = journal.open(Descriptor::Everyone);
+        let nothing = Chain { len: 0, head: [0; 32], forked: false };
+        journal.restore(&everyone, DeviceId::new([9; 32]), nothing, held);
+        let content = Content::Text("one".into());
+        let entry = journal.write(everyone, &ann.device, &content, 0, &mut Fixed(5)).unwrap();
+        add(name, head, &wire::encode(&ann.run(&[entry]).to_wire()));
+    };
+    leap("run-that-leaps-far", &[accepted(), new(1)], limits::LEAP - 1);
+    let why = error("the entry claims a time that nothing held comes near to");
+    leap("run-that-leaps-too-far", &[refused(), why.clone()], limits::LEAP);
+    leap("run-at-the-greatest-time", &[refused(), why], 1 << 53);
+    let mut put = |name: &str, head: &[(&str, String)], run: &Run| add(name, head, &wire::encode(run));
     let ben = SigningKey::from_seed(&[2; 32]);
     let mut journal = Journal::new(CIRCLE);
     let everyone = journal.open(Descriptor::Everyone);

@@ -55,6 +55,22 @@ pub struct Former {
     pub by: String,
 }
 
+/// Gives a member another role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetRole {
+    /// The role; a member who was removed comes back in it.
+    pub role: super::Role,
+}
+
+/// Sets how much of this device a member's messages may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// In bytes, of all that has come, erased or not; at most 1 TiB. 512 MiB unless set.
+    pub bytes: u64,
+}
+
 /// Gives something another name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -21,6 +21,7 @@ use super::{
     contacts::Contacts,
     dht,
     link::{ChainKey, Link},
+    share::Shares,
     talk::{Kept, Talk},
 };
 use crate::api;
@@ -63,6 +64,8 @@ pub(crate) struct CircleState {
 
     /// What is kept in memory of messages.
     pub(crate) talk: Talk,
+    /// What others' entries take.
+    pub(crate) shares: Shares,
     /// Entries this device wrote in this turn, not yet signed and stored.
     pub(crate) written: Vec<Entry>,
     /// Runs that were stored in this turn.
@@ -108,6 +111,7 @@ impl CircleState {
             trouble: None,
             dht: dht::Heard::default(),
             talk: Talk::default(),
+            shares: Shares::default(),
             written: Vec::new(),
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
@@ -395,6 +399,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     // How the chains end is in the vault by now.
     let _ = state.journal.refold(&Members(&state.charter));
     state.restore_talk(vault)?;
+    state.restore_shares(vault)?;
     for known in vault.addresses(record.row)? {
         state.known.entry(known.device).or_default().push(known.address);
     }

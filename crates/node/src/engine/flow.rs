@@ -32,6 +32,7 @@ impl CircleState {
             self.keep_receipts(ctx.tx)?;
         }
         self.expire(ctx)?;
+        self.keep_shares(ctx)?;
         let devices: Vec<_> = self.links.keys().copied().collect();
         devices.iter().for_each(|device| self.answer_charter(ctx, *device));
         if self.standing == Standing::Member {

@@ -194,16 +194,22 @@ impl CircleState {
             if std::mem::take(&mut link.acts_refused) {
                 self.tell_groups(ctx, device);
             }
-            let Some(link) = self.links.get_mut(&device) else {
-                continue;
-            };
-            // Entries that were refused under the old charter are asked for again under the new one.
-            for conversation in std::mem::take(&mut link.refused) {
+        }
+        // Entries that were refused under the old charter are asked for again under the new one.
+        self.ask_refused(ctx);
+        self.close_behind(ctx)
+    }
+
+    /// Asks everybody again for the conversations of which entries were refused.
+    pub(crate) fn ask_refused(&mut self, ctx: &mut Ctx<'_, '_>) {
+        let devices: Vec<_> = self.links.keys().copied().collect();
+        for device in devices {
+            let refused = self.links.get_mut(&device).map(|link| std::mem::take(&mut link.refused));
+            for conversation in refused.unwrap_or_default() {
                 let held = self.journal.frontier(&conversation).into_iter().collect();
                 self.send(ctx, device, &Frame::Frontier(held, false));
             }
         }
-        Ok(())
     }
 
     fn stand(&mut self, ctx: &mut Ctx<'_, '_>, standing: Standing) -> Result<(), StoreError> {

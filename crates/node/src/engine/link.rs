@@ -46,6 +46,8 @@ pub(crate) struct Link {
     pub(crate) taken: u64,
     /// The last `taken` that it was told.
     pub(crate) taken_told: u64,
+    /// Conversations of which entries came that claim a time far beyond what is held: asked for again once more is.
+    pub(crate) ahead: BTreeSet<ConversationId>,
     /// Bodies it was asked for.
     pub(crate) asked: Asked,
     /// Groups of which acts came that build on what is not held: asked for once a link.
@@ -75,6 +77,7 @@ impl Link {
             forks: BTreeSet::new(),
             taken: 0,
             taken_told: 0,
+            ahead: BTreeSet::new(),
             asked: Asked::default(),
             acts_asked: BTreeSet::new(),
             acts_refused: false,

@@ -50,6 +50,7 @@ impl Access<'_, '_> {
             if !circle.is_member() {
                 let message = match circle.standing {
                     Standing::Awaiting => "this device has not been let into the circle yet",
+                    Standing::Removed if circle.has_left() => "this device has left the circle",
                     Standing::Removed => "this device was removed from the circle",
                     _ => "this device was not let into the circle",
                 };

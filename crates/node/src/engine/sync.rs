@@ -404,6 +404,12 @@ impl CircleState {
             self.misbehaved(ctx, device, "an entry that is not one");
             return Ok(());
         };
+        if !self.has_share(ctx, &author) {
+            if let Some(link) = self.links.get_mut(&device) {
+                link.refused.insert(conversation);
+            }
+            return Ok(());
+        }
         self.open_implied(conversation, device);
         let row = self.conversations.get(&conversation).copied();
         let held_at = |seq| {
@@ -417,7 +423,13 @@ impl CircleState {
         match placed {
             Ok(placed) => {
                 let len = self.journal.len(&conversation, &author);
+                self.count_share(&placed.run);
                 self.store_run(ctx, placed.run)?;
+                for link in self.links.values_mut() {
+                    if link.ahead.remove(&conversation) {
+                        link.gaps.insert(conversation);
+                    }
+                }
                 if let Some(link) = self.links.get_mut(&device) {
                     link.holds(chain, len);
                     link.unreported.insert(chain);
@@ -446,6 +458,12 @@ impl CircleState {
             // Why else would entries come that are held here?
             Err(RunError::ForkKnown) if start < self.journal.len(&conversation, &author) => {
                 self.prove_fork(device, chain, start);
+            }
+            // It may come near enough with what comes later.
+            Err(RunError::Ahead { .. }) => {
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.ahead.insert(conversation);
+                }
             }
             Err(RunError::AuthorMayNot | RunError::Ended) => {
                 if let Some(link) = self.links.get_mut(&device) {

@@ -28,7 +28,7 @@ impl CircleState {
             unread: self.journal.conversations().map(|(id, _)| self.unread(&id)).sum(),
             roster_digest: hex(&roster.digest()),
             addresses: self.addresses.clone(),
-            trouble: self.trouble.clone(),
+            trouble: self.trouble.clone().or_else(|| self.share_trouble()),
             rendezvous: self.dht_view(),
         }
     }
@@ -46,6 +46,8 @@ impl CircleState {
                 role: member.role.into(),
                 me: Some(member.id) == self.my_member(),
                 blocked: self.talk.blocked.contains(&member.id),
+                taken: self.taken_by(&member.id),
+                full: self.is_full(&member.id),
                 devices: devices.iter().filter(|device| device.member == member.id).cloned().collect(),
             })
             .collect();

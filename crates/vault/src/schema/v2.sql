@@ -67,3 +67,18 @@ CREATE TABLE group_act (
     bytes        BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX group_act_by_conversation ON group_act (conversation, position);
+
+-- How much each device's entries have taken here since they came, erased or not; and what of that a member may take in all,
+-- if the person set it.
+CREATE TABLE taken (
+    circle       INTEGER NOT NULL REFERENCES circle ON DELETE CASCADE,
+    author       BLOB    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    PRIMARY KEY (circle, author)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE allowance (
+    circle       INTEGER NOT NULL REFERENCES circle ON DELETE CASCADE,
+    member       BLOB    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    PRIMARY KEY (circle, member)
+) STRICT, WITHOUT ROWID;

@@ -129,6 +129,8 @@ fn app() -> App {
         role: if of == 0 { Role::Founder } else { Role::Member },
         me: of == 0,
         blocked: false,
+        taken: 0,
+        full: false,
         devices: vec![device(of)],
     });
     let mut app = App::new(circle(), conversations.clone(), ConversationId::new([9; 32]));
