@@ -383,6 +383,8 @@ export type Member = {
   blocked?: boolean;
   /** His devices. */
   devices: Array<Device>;
+  /** Whether more was not taken, since he has filled his share of this device. */
+  full?: boolean;
   /** The member. */
   id: string;
   /** Whether this is oneself. */
@@ -391,6 +393,8 @@ export type Member = {
   name: string;
   /** His role: that of his most senior device. */
   role: Role;
+  /** How many bytes his messages have taken of this device, erased ones among them. */
+  taken?: number;
 };
 
 /** One message. */
@@ -648,6 +652,18 @@ export type SetGuard = {
   passphrase: string;
   /** After how many wrong passphrases in a row the vault is destroyed, three or more. */
   tries?: number | null;
+};
+
+/** Gives a member another role. */
+export type SetRole = {
+  /** The role; a member who was removed comes back in it. */
+  role: Role;
+};
+
+/** Sets how much of this device a member's messages may take. */
+export type Share = {
+  /** In bytes, of all that has come, erased or not; at most 1 TiB. 512 MiB unless set. */
+  bytes: number;
 };
 
 /** The node at a glance. The only thing, with unlocking, that a locked node tells. */

@@ -390,3 +390,17 @@ fn several_circles_are_told_apart() {
     let twice = device.run(&["members", "--circle", "Work"]);
     assert!(twice.starts_with("exit 4\n") && twice.contains("2 circles are called"), "{twice}");
 }
+
+#[test]
+fn who_leaves_is_asked_first_and_reads_on() {
+    let ann = Device::new();
+    let _node = ann.up();
+    ann.ok(&["found", "Friends", "--as", "Ann", "--device", "laptop"]);
+    ann.ok(&["send", "everyone", "farewell"]);
+    let ask = ann.run(&["leave"]);
+    assert!(ask.starts_with("exit 2\n") && ask.contains("--yes"), "{ask}");
+    ann.ok(&["leave", "--yes"]);
+    assert!(ann.ok(&["read"]).contains("farewell"));
+    let refused = ann.run(&["send", "everyone", "hello?"]);
+    assert!(refused.starts_with("exit 5\n") && refused.contains("has left the circle"), "{refused}");
+}

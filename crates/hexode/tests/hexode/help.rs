@@ -18,7 +18,8 @@ fn the_program_says_what_it_can_do() {
       invite         Invite somebody by a link, a QR code or a file that lets one person in, once
       join           Join a circle by an invitation, and wait until a member lets you in
       circles        List the circles this device belongs to [alias: circle]
-      members        List the circle's members, or remove one
+      members        List the circle's members, remove one, give one another role
+      leave          Leave the circle with this device; what it holds stays readable on it
       devices        List the circle's devices, or remove one
       verify         Compare safety words with another device, to be sure that nobody sits in between
       groups         List the groups, found one, change who is in it
