@@ -93,7 +93,8 @@ impl Outcome {
             | Content::Pin { .. }
             | Content::Text(_)
             | Content::Post(_)
-            | Content::Expiry { .. } => {}
+            | Content::Expiry { .. }
+            | Content::End => {}
         }
     }
 

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use wire::{MemberId, MessageId, decode, limits};
+use wire::{ChainHead, EntryId, MemberId, MessageId, decode, limits};
 
 use crate::Target;
 
@@ -34,6 +34,8 @@ pub enum Content {
         /// After how many seconds; 0 for never.
         after_s: u64,
     },
+    /// Where the chains of a removed device end stands in the header.
+    End,
 }
 
 /// A text with more to it.
@@ -51,7 +53,7 @@ pub struct Post {
 
 /// What an entry is that is no message. It stands in the signed header, so that it is known also when the body is
 /// erased, or has not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Beside {
     /// Gives a message of the same member another text.
     Edit(Target),
@@ -63,9 +65,21 @@ pub enum Beside {
     Pin(Target),
     /// Sets when messages are erased.
     Expiry,
+    /// Says where the chains of devices end that the author removed from the circle.
+    End(Ends),
     /// Something that this program does not know.
     #[serde(skip)]
     Unknown,
+}
+
+/// Where the chains of removed devices end, in one conversation, as far as their remover held them. A chain that he names
+/// nowhere has no entry that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// The charter entry that removed them.
+    pub removal: EntryId,
+    /// The last entry of each chain that counts, at most [`limits::ENDS`].
+    pub heads: Vec<ChainHead>,
 }
 
 /// Why something cannot be said.
@@ -124,7 +138,7 @@ impl Content {
                 Err(ContentError::NoSign)
             }
             Self::Expiry { after_s } if *after_s > limits::EXPIRY_S => Err(ContentError::ExpiresTooLate),
-            Self::React { .. } | Self::Expiry { .. } | Self::Delete | Self::Pin { .. } => Ok(()),
+            Self::React { .. } | Self::Expiry { .. } | Self::Delete | Self::Pin { .. } | Self::End => Ok(()),
         }
     }
 
@@ -138,6 +152,7 @@ impl Content {
                 | (Self::React { .. }, Some(Beside::React(_)))
                 | (Self::Pin { .. }, Some(Beside::Pin(_)))
                 | (Self::Expiry { .. }, Some(Beside::Expiry))
+                | (Self::End, Some(Beside::End(_)))
         )
     }
 
@@ -146,7 +161,7 @@ impl Content {
         match self {
             Self::Text(text) | Self::Edit { text, .. } => Some(text),
             Self::Post(post) => Some(&post.text),
-            Self::Delete | Self::React { .. } | Self::Pin { .. } | Self::Expiry { .. } => None,
+            Self::Delete | Self::React { .. } | Self::Pin { .. } | Self::Expiry { .. } | Self::End => None,
         }
     }
 
@@ -166,7 +181,7 @@ impl Beside {
             Self::Edit(target) | Self::Delete(target) | Self::React(target) | Self::Pin(target) => {
                 Some(target)
             }
-            Self::Expiry | Self::Unknown => None,
+            Self::Expiry | Self::End(_) | Self::Unknown => None,
         }
     }
 }

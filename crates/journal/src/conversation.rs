@@ -3,14 +3,20 @@ use std::collections::BTreeSet;
 use crypto::{Entropy, SigningKey};
 use serde::{Deserialize, Serialize};
 use wire::{
-    Blob, CircleId, ConversationId, DecodeError, DeviceId, MemberId, Name, Signature, decode_canonical,
-    encode, limits,
+    Blob, CircleId, ConversationId, DecodeError, DeviceId, EntryId, MemberId, Name, Signature,
+    decode_canonical, encode, limits,
 };
 
 /// Answers who a device is, from the charter.
 pub trait Membership {
     /// Says how `device` stands in the circle.
     fn standing(&self, device: &DeviceId) -> Standing;
+
+    /// Returns the charter entry by which another device removed this one, and that device.
+    fn removal(&self, device: &DeviceId) -> Option<(EntryId, DeviceId)> {
+        let _ = device;
+        None
+    }
 }
 
 /// How a device stands in the circle.

@@ -98,6 +98,9 @@ impl Header {
             return Err(DecodeError::NotCanonical);
         }
         DecodeError::check_count("seen heads", header.seen.len(), limits::SEEN)?;
+        if let Some(Beside::End(ends)) = &header.beside {
+            DecodeError::check_count("chain ends", ends.heads.len(), limits::ENDS)?;
+        }
         if header.lamport > LAMPORT {
             return Err(DecodeError::Invalid("Lamport time out of range"));
         }

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use crypto::Entropy;
 use wire::{
-    ChainHead, CircleId, ConversationFrontier, ConversationId, DecodeError, DeviceId, MemberId, MessageId,
-    Run, limits,
+    ChainHead, CircleId, ConversationFrontier, ConversationId, DecodeError, DeviceId, EntryId, MemberId,
+    MessageId, Run, limits,
 };
 
 use crate::{
@@ -37,6 +37,16 @@ struct Conversation {
     group: Option<Box<Group>>,
     /// Where chains end by somebody else's word: what stands behind is void.
     ends: BTreeMap<DeviceId, End>,
+    /// What removers said of the chains of those they removed, by themselves and their removal: where that stands in
+    /// their own chain, and the ends.
+    named: BTreeMap<(DeviceId, EntryId), Named>,
+}
+
+/// What a remover said of the chains of those he removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    seq: u64,
+    heads: BTreeMap<DeviceId, ChainHead>,
 }
 
 /// Where a chain ends by somebody else's word.
@@ -101,6 +111,7 @@ impl Journal {
                 moved: BTreeSet::new(),
                 group,
                 ends: BTreeMap::new(),
+                named: BTreeMap::new(),
             });
         }
         id
@@ -293,8 +304,11 @@ impl Journal {
                 return Err(self.forked(fork));
             }
         }
-        if overlap >= entries.len() || end.is_some_and(|end| end.len <= chain.len) {
+        if overlap >= entries.len() {
             return Err(RunError::Known);
+        }
+        if end.is_some_and(|end| end.len <= chain.len) {
+            return Err(RunError::Ended);
         }
         let fresh: Vec<Entry> = entries.iter().skip(overlap).cloned().collect();
         let Some(next) = fresh.first() else {

@@ -58,7 +58,7 @@ mod journal;
 mod vouched;
 
 pub use changes::{Change, ExpiryRules, Outcome, Place, Target};
-pub use content::{Beside, Content, ContentError, Post};
+pub use content::{Beside, Content, ContentError, Ends, Post};
 pub use conversation::{Descriptor, DescriptorError, GroupFounding, Membership, Standing};
 pub use entry::{Entry, Header, SignedRun, seal_runs};
 pub use group::{Act, ActError, Deed, Gone, GroupError, GroupRoster, Participant};

@@ -58,6 +58,8 @@ pub enum EntryKind {
     Pin,
     /// Sets when messages are erased.
     Expiry,
+    /// Says where chains end.
+    End,
     /// Something that the program which stored it did not know.
     Unknown,
 }
@@ -71,6 +73,7 @@ impl Code for EntryKind {
         (Self::Pin, 4),
         (Self::Expiry, 5),
         (Self::Unknown, 6),
+        (Self::End, 7),
     ];
 }
 

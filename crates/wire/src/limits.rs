@@ -48,6 +48,8 @@ pub const GROUP_ACTS: usize = 1024;
 pub const GROUP_LOG: usize = 512 << 10;
 /// How many chains' ends one act in a group names.
 pub const GROUP_HEADS: usize = 64;
+/// How many chains' ends one journal entry names.
+pub const ENDS: usize = 3;
 /// How many groups of one founding device are kept.
 pub const GROUPS: usize = 1024;
 /// The longest name of a person, device, circle or group, in characters.

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use crypto::SigningKey;
 use wire::{Blob, ChainHead, ConversationId, DeviceId, MemberId, limits};
 
-use super::{Chain, Conversation, End, Journal};
+use super::{Chain, Conversation, End, Journal, Named};
 use crate::{
-    ActError, Deed, Descriptor, Entry, GroupError, GroupFounding, GroupRoster, Membership, Standing,
+    ActError, Deed, Descriptor, Ends, Entry, GroupError, GroupFounding, GroupRoster, Membership, Standing,
     group::{Log, Take},
 };
 
@@ -194,15 +196,28 @@ impl Journal {
         self.write_act(conversation, Deed::Leave { heads }, by, membership)
     }
 
-    /// Works out anew who belongs to the groups, after acts came or the charter grew. Returns the chains whose ends
-    /// are others than before.
+    /// Takes note of what a remover said of the chains of those he removed, at a place of his own chain.
+    pub fn note_ends(&mut self, conversation: &ConversationId, author: DeviceId, seq: u64, ends: &Ends) {
+        let Some(held) = self.conversations.get_mut(conversation) else { return };
+        let empty = Named { seq, heads: BTreeMap::new() };
+        let named = held.named.entry((author, ends.removal)).or_insert(empty);
+        named.seq = named.seq.min(seq);
+        for head in &ends.heads {
+            let known = named.heads.entry(head.author).or_insert(*head);
+            if (head.seq, head.hash) > (known.seq, known.hash) {
+                *known = *head;
+            }
+        }
+    }
+
+    /// Works out anew who belongs to the groups and where chains end, after acts or ends came or the charter grew.
+    /// Returns the chains whose ends are others than before.
     pub fn refold(&mut self, membership: &impl Membership) -> Vec<Ended> {
         let mut changed = Vec::new();
         for (id, held) in &mut self.conversations {
-            let Some(group) = held.group.as_deref_mut().filter(|group| !group.log.is_empty()) else {
-                continue;
-            };
-            group.roster = group.log.fold(membership);
+            if let Some(group) = held.group.as_deref_mut().filter(|group| !group.log.is_empty()) {
+                group.roster = group.log.fold(membership);
+            }
             let authors: Vec<_> = held.chains.keys().copied().collect();
             for author in authors {
                 let end = held.end_of(&author, membership);
@@ -224,7 +239,13 @@ impl Journal {
         held.and_then(|held| held.ends.get(author)).is_none_or(|end| seq < end.len)
     }
 
-    /// Returns the ends of the chains of a member's devices, as far as this device holds them.
+    /// Returns the ends of the chains of some devices, as far as this device holds them.
+    pub fn heads(&self, conversation: &ConversationId, devices: &[DeviceId]) -> Vec<ChainHead> {
+        let chains = self.chains(conversation);
+        let chains = chains.filter(|(author, chain)| chain.len > 0 && devices.contains(author));
+        chains.map(|(author, chain)| ChainHead { author, seq: chain.len - 1, hash: chain.head }).collect()
+    }
+
     fn heads_of(
         &self,
         conversation: &ConversationId,
@@ -275,18 +296,43 @@ impl Conversation {
         self.includes(member) || self.group.as_deref().is_some_and(gone)
     }
 
-    /// Returns where a chain ends, if its author's member is not in the group any more.
+    /// Returns where a chain ends, if its author was removed from the circle, or his member is not in the group any more.
     pub(super) fn end_of(&self, author: &DeviceId, membership: &impl Membership) -> Option<End> {
-        let group = self.group.as_deref()?;
         let (Standing::Live(member) | Standing::Removed(member)) = membership.standing(author) else {
             return None;
         };
-        let gone = group.roster.gone.get(&member)?;
-        let head = gone.heads.get(author);
-        Some(head.map_or(End { len: 0, head: [0; 32] }, |head| End {
-            len: head.seq.saturating_add(1),
-            head: head.hash,
-        }))
+        let gone = self.group.as_deref().and_then(|group| group.roster.gone.get(&member));
+        match gone {
+            Some(gone) => Some(End::at(gone.heads.get(author))),
+            None => self.end_by_removal(author, membership),
+        }
+    }
+
+    /// Returns where the chain of a device ends that was removed from the circle, by what its remover said here.
+    ///
+    /// Until that is heard nothing more of the chain is taken. A remover who does not take part here says nothing: then the
+    /// chain has no end.
+    fn end_by_removal(&self, author: &DeviceId, membership: &impl Membership) -> Option<End> {
+        let (removal, by) = match membership.standing(author) {
+            Standing::Removed(_) => membership.removal(author)?,
+            _ => return None,
+        };
+        let (Standing::Live(remover) | Standing::Removed(remover)) = membership.standing(&by) else {
+            return None;
+        };
+        if !self.ever_included(&remover) {
+            return None;
+        }
+        // Whoever removed the remover is strictly more senior than he: this comes to an end.
+        let end = self.end_of(&by, membership);
+        let named = self.named.get(&(by, removal));
+        match named.filter(|named| end.is_none_or(|end| named.seq < end.len)) {
+            Some(named) => Some(End::at(named.heads.get(author))),
+            None => {
+                let chain = self.chains.get(author);
+                Some(chain.map_or(End::at(None), |chain| End { len: chain.len, head: chain.head }))
+            }
+        }
     }
 
     /// Returns a chain as far as it counts.
@@ -299,6 +345,13 @@ impl Conversation {
 }
 
 impl End {
+    fn at(head: Option<&ChainHead>) -> Self {
+        match head {
+            Some(head) => Self { len: head.seq.saturating_add(1), head: head.hash },
+            None => Self { len: 0, head: [0; 32] },
+        }
+    }
+
     /// Tells whether entries that start at a place may belong to the chain that ends here.
     pub(super) fn admits(&self, start: u64, entries: &[Entry]) -> bool {
         let last = entries.iter().find(|entry| entry.header.seq.checked_add(1) == Some(self.len));

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crypto::{Entropy, SigningKey};
 use data_encoding::HEXLOWER;
 use hexode_journal::{
-    Act, Beside, Chain, Content, Descriptor, Entry, Header, Journal, Membership, Post, SignedRun, Standing,
-    Target, seal_runs,
+    Act, Beside, Chain, Content, Descriptor, Ends, Entry, Header, Journal, Membership, Post, SignedRun,
+    Standing, Target, seal_runs,
 };
 use serde::Serialize;
-use wire::{ChainHead, CircleId, DeviceId, MemberId, RawEntry, Run, limits};
+use wire::{ChainHead, CircleId, DeviceId, EntryId, MemberId, RawEntry, Run, limits};
 
 pub(crate) const CIRCLE: CircleId = CircleId::new([7; 32]);
 
@@ -285,6 +285,8 @@ fn contents(target: Target) -> Vec<(&'static str, Option<Beside>, Content)> {
     let mentions = vec![MemberId::new([2; 32])];
     let text = || "Hello @Ben".to_owned();
     let post = Post { text: text(), reply: Some(target), mentions: mentions.clone(), forwarded: true };
+    let head = ChainHead { author: DeviceId::new([3; 32]), seq: 300, hash: [4; 32] };
+    let ends = Ends { removal: EntryId::new([5; 32]), heads: vec![head] };
     vec![
         ("post", None, Content::Post(post)),
         ("edit", Some(Beside::Edit(target)), Content::Edit { text: text(), mentions }),
@@ -292,6 +294,7 @@ fn contents(target: Target) -> Vec<(&'static str, Option<Beside>, Content)> {
         ("reaction", Some(Beside::React(target)), Content::React { sign: "👍".into() }),
         ("pin", Some(Beside::Pin(target)), Content::Pin { pinned: true }),
         ("expiry", Some(Beside::Expiry), Content::Expiry { after_s: 86_400 }),
+        ("end", Some(Beside::End(ends)), Content::End),
     ]
 }
 

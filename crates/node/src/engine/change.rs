@@ -10,6 +10,7 @@ use wire::{ConversationId, DeviceId, MemberId, Signature};
 
 use super::{
     CircleState, Ctx,
+    circle::Members,
     talk::{beside_of, content_of, place_of, record_of},
 };
 use crate::api;
@@ -108,6 +109,14 @@ impl CircleState {
             }
             Some(Beside::Edit(target) | Beside::React(target) | Beside::Pin(target)) => {
                 self.publish_change(ctx, conversation, row, &target)?;
+            }
+            Some(Beside::End(ends)) => {
+                self.journal.note_ends(&conversation, record.author, record.seq, &ends);
+                let ended = self.journal.refold(&Members(&self.charter));
+                self.chains_ended(ctx, ended)?;
+                // Entries that were refused until this was heard.
+                self.ask_refused(ctx);
+                ctx.publish(|| api::Event::Conversation { circle: self.id, conversation });
             }
             Some(Beside::Unknown) | None => {}
         }

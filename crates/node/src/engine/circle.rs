@@ -9,10 +9,11 @@ use std::{
 
 use charter::{Charter, Invitation, InvitationState};
 use crypto::SigningKey;
-use journal::{Chain, Descriptor, Entry, Journal, Membership, SignedRun};
+use journal::{Beside, Chain, Descriptor, Entry, Journal, Membership, SignedRun};
 use serde::{Deserialize, Serialize};
 use vault::{
-    CircleRecord, CircleRow, CircleState as Standing, ConversationRow, OpenError, Part, StoreError, Vault,
+    CircleRecord, CircleRow, CircleState as Standing, ConversationRow, EntryKind, OpenError, Part,
+    StoreError, Vault,
 };
 use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, Signature};
 
@@ -22,7 +23,7 @@ use super::{
     dht,
     link::{ChainKey, Link},
     share::Shares,
-    talk::{Kept, Talk},
+    talk::{Kept, Talk, beside_of},
 };
 use crate::api;
 
@@ -346,6 +347,11 @@ impl Membership for Members<'_> {
             (None, None) => journal::Standing::Unknown,
         }
     }
+
+    fn removal(&self, device: &DeviceId) -> Option<(EntryId, DeviceId)> {
+        let removed = self.0.roster().removed().get(device)?;
+        (removed.by != *device).then_some((removed.entry, removed.by))
+    }
 }
 
 /// Reads all circles from the vault.
@@ -394,6 +400,12 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
         }
         for (author, read) in vault.read_up_to(conversation.row)? {
             state.read.insert((id, author), read);
+        }
+    }
+    for (row, record) in vault.entries_of_kind(record.row, EntryKind::End)? {
+        let id = state.conversations.iter().find(|(_, known)| **known == row).map(|(id, _)| *id);
+        if let (Some(id), Some(Beside::End(ends))) = (id, beside_of(&record)) {
+            state.journal.note_ends(&id, record.author, record.seq, &ends);
         }
     }
     // How the chains end is in the vault by now.

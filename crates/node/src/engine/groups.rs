@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use journal::{ActError, Descriptor, Ended};
+use journal::{ActError, Beside, Content, Descriptor, Ended, Ends};
 use vault::{ConversationRow, EntryKind, EntryRecord, Gone, StoreError};
-use wire::{Blob, CircleId, ConversationId, DeviceId, Frame, MemberId, Run};
+use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, Run};
 
 use super::{
     Access, CircleState, Ctx, RequestError,
@@ -134,6 +134,7 @@ impl CircleState {
                 self.members_changed(ctx, id, &before)?;
             }
         }
+        self.ask_refused(ctx);
         Ok(())
     }
 
@@ -226,7 +227,7 @@ impl CircleState {
     }
 
     /// Marks what stands behind the ends of chains as void, and what does not any more as valid.
-    fn chains_ended(&self, ctx: &mut Ctx<'_, '_>, ended: Vec<Ended>) -> Result<(), StoreError> {
+    pub(crate) fn chains_ended(&self, ctx: &mut Ctx<'_, '_>, ended: Vec<Ended>) -> Result<(), StoreError> {
         for Ended { conversation, author, len } in ended {
             let Some(row) = self.conversations.get(&conversation).copied() else { continue };
             ctx.tx.end_chain(row, &author, len)?;
@@ -269,6 +270,48 @@ impl CircleState {
             vault::Appended::Stored => Ok(()),
             _ => Err(StoreError::Conflict),
         }
+    }
+
+    /// Ends the chains of the devices that a removal of this device's own hit.
+    pub(crate) fn end_removed(&mut self, ctx: &mut Ctx<'_, '_>, removal: EntryId) -> Result<(), StoreError> {
+        let removed = self.charter.roster().removed().values().filter(|gone| gone.entry == removal);
+        let devices: Vec<_> = removed.map(|gone| gone.id).collect();
+        self.end_chains(ctx, removal, &devices)
+    }
+
+    /// Says in each conversation, after this device removed others from the circle, where their chains end: what they write
+    /// from then on, with whoever's help and whatever date, counts nowhere.
+    pub(crate) fn end_chains(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        removal: EntryId,
+        devices: &[DeviceId],
+    ) -> Result<(), StoreError> {
+        let Some(me) = self.my_member() else { return Ok(()) };
+        let members: BTreeSet<_> = devices.iter().filter_map(|device| self.member_of(device)).collect();
+        let shared: Vec<_> = self.journal.readable_by(me).collect();
+        for id in shared {
+            if !members.iter().any(|member| self.journal.ever_included(&id, member)) {
+                continue;
+            }
+            self.conversation_row(ctx, id)?;
+            let heads = self.journal.heads(&id, devices);
+            let mut parts: Vec<_> = heads.chunks(wire::limits::ENDS).map(<[_]>::to_vec).collect();
+            if parts.is_empty() {
+                parts.push(Vec::new());
+            }
+            for heads in parts {
+                let beside = Some(Beside::End(Ends { removal, heads }));
+                let (me, now_ms) = (self.me, ctx.time.wall_ms);
+                match self.journal.write_beside(id, &me, beside, &Content::End, now_ms, ctx.entropy) {
+                    Ok(entry) => self.written.push(entry),
+                    Err(error) => {
+                        tracing::warn!(%error, "it is not said where a removed device's chain ends")
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes a member who was removed from the circle out of the groups, where this device may: so that it is said

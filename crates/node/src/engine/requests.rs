@@ -181,6 +181,7 @@ impl Access<'_, '_> {
         circle.charter_grew(&mut self.ctx, vec![entry], None)?;
         if circle.is_member() {
             circle.draw_rendezvous(&mut self.ctx, epoch)?;
+            circle.end_removed(&mut self.ctx, epoch)?;
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ impl CircleState {
                 let epoch = entry.id;
                 self.charter_grew(ctx, vec![entry], None)?;
                 self.draw_rendezvous(ctx, epoch)?;
+                self.end_removed(ctx, epoch)?;
             }
         }
         Ok(())

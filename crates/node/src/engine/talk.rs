@@ -150,6 +150,7 @@ pub(crate) fn content_of(record: &EntryRecord) -> Option<Content> {
         Content::React { .. } => EntryKind::React,
         Content::Pin { .. } => EntryKind::Pin,
         Content::Expiry { .. } => EntryKind::Expiry,
+        Content::End => EntryKind::End,
     };
     (kind == record.kind).then_some(content)
 }
@@ -163,6 +164,7 @@ fn kind_of(beside: Option<&Beside>) -> EntryKind {
         Some(Beside::React(_)) => EntryKind::React,
         Some(Beside::Pin(_)) => EntryKind::Pin,
         Some(Beside::Expiry) => EntryKind::Expiry,
+        Some(Beside::End(_)) => EntryKind::End,
         Some(Beside::Unknown) => EntryKind::Unknown,
     }
 }

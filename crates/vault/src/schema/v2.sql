@@ -1,6 +1,6 @@
 -- Version 2: messages can be changed, taken back, expire, be found.
 
--- What sort of entry it is: 0 message, 1 edit, 2 delete, 3 reaction, 4 pin, 5 expiry, 6 not known.
+-- What sort of entry it is: 0 message, 1 edit, 2 delete, 3 reaction, 4 pin, 5 expiry, 6 not known, 7 the end of others' chains.
 ALTER TABLE entry ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 -- Why there is no body: 0 it is there, or has not come yet; 1 deleted; 2 expired; 3 it was said before the person here
 -- came to the group. 8 is added where the author's chain had ended before: the entry counts for nothing.
