@@ -52,8 +52,11 @@ fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
     world.settle();
     assert!(!world.screen(cara, "everyone").contains("believe me"), "{more:?}");
     assert!(!world.screen(ben, "everyone").contains("believe me"), "{more:?}");
-    // She has been shown the proof too.
-    assert!(world.try_send(ann, "everyone", "and again").is_err());
+    // She has been shown the proof too, and goes on under another key, which all take.
+    assert!(world.view(ann).trouble.unwrap().contains("old copy"));
+    world.send(ann, "everyone", "under a new key");
+    world.settle();
+    assert!(world.screen(ben, "everyone").contains("under a new key"));
     // The others go on.
     world.send(ben, "everyone", "Ann says two things");
     world.settle();

@@ -20,6 +20,7 @@ mod guard;
 mod join;
 mod link;
 mod message;
+mod rekey;
 mod rendezvous;
 mod requests;
 mod roles;
@@ -416,6 +417,7 @@ impl Open {
         for circle in self.circles.values_mut() {
             let ctx = &mut Ctx { tx: &mut tx, effects, entropy, time, watched };
             circle.restart_tunnel(ctx, setup);
+            circle.rekey_step(ctx, setup)?;
             circle.finish_turn(ctx)?;
         }
         let stored = self.circles.values_mut().map(|circle| std::mem::take(&mut circle.talk.stored));

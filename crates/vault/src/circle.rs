@@ -125,6 +125,12 @@ impl Turn<'_> {
         })
     }
 
+    /// Gives this device another key in a circle.
+    pub fn set_device_seed(&mut self, circle: CircleRow, seed: &[u8; 32]) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE circle SET device_seed = ?2 WHERE id = ?1";
+        self.write(|db| db.prepare_cached(SQL)?.execute((circle, seed))).map(drop)
+    }
+
     /// Records whether this device is in a circle; the invitation is forgotten once it is no longer awaited.
     pub fn set_circle_state(&mut self, circle: CircleRow, state: CircleState) -> Result<(), StoreError> {
         const SQL: &str =

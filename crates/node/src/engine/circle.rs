@@ -22,6 +22,7 @@ use super::{
     contacts::Contacts,
     dht,
     link::{ChainKey, Link},
+    rekey::Rekey,
     share::Shares,
     talk::{Kept, Talk, beside_of},
 };
@@ -67,6 +68,15 @@ pub(crate) struct CircleState {
     pub(crate) talk: Talk,
     /// What others' entries take.
     pub(crate) shares: Shares,
+    /// How many entries of this device's own chains others hold that it has lost.
+    pub(crate) forgotten: BTreeMap<ConversationId, u64>,
+    /// An old copy of the vault was put back, and the person has not yet answered to that.
+    pub(crate) put_back: bool,
+    /// This device's own chain was forked.
+    pub(crate) own_fork: bool,
+    /// The fresh key that waits until others know of it, and whether one does.
+    pub(crate) rekey: Option<Rekey>,
+    pub(crate) rekey_known: bool,
     /// Entries this device wrote in this turn, not yet signed and stored.
     pub(crate) written: Vec<Entry>,
     /// Runs that were stored in this turn.
@@ -113,6 +123,11 @@ impl CircleState {
             dht: dht::Heard::default(),
             talk: Talk::default(),
             shares: Shares::default(),
+            forgotten: BTreeMap::new(),
+            put_back: false,
+            own_fork: false,
+            rekey: None,
+            rekey_known: false,
             written: Vec::new(),
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
@@ -412,6 +427,8 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     let _ = state.journal.refold(&Members(&state.charter));
     state.restore_talk(vault)?;
     state.restore_shares(vault)?;
+    state.restore_rekey(vault)?;
+    state.own_fork = forks.iter().any(|(_, author)| *author == state.me);
     for known in vault.addresses(record.row)? {
         state.known.entry(known.device).or_default().push(known.address);
     }

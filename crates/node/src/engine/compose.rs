@@ -325,6 +325,7 @@ impl Access<'_, '_> {
         if circle.my_member().is_none_or(|member| !circle.journal.includes(&conversation, &member)) {
             return Err(ApiError::from(journal::WriteError::NotInGroup).into());
         }
+        circle.check_remembered(&conversation)?;
         let entry = circle
             .journal
             .write_beside(conversation, &me, beside, content, now_ms, self.ctx.entropy)

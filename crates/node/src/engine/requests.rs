@@ -266,6 +266,7 @@ impl Access<'_, '_> {
             let record =
                 VerificationRecord { device: device.id, method: request.method.into(), at_ms, signature };
             access.ctx.tx.set_verification(circle.row, &record)?;
+            circle.put_back_noticed(access.ctx.tx)?;
             access.device(circle, device.id)
         })
     }

@@ -116,6 +116,7 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         match frame {
             Frame::CharterHave(ids) => {
+                self.look_for_rekey(&ids);
                 if let Some(link) = self.links.get_mut(&device) {
                     link.charter_wanted = Some(ids);
                 }
@@ -357,6 +358,9 @@ impl CircleState {
             return Ok(());
         }
         let held = self.journal.len(&conversation, &head.author);
+        if head.author == self.me && head.seq >= held {
+            self.remember(ctx, conversation, head.seq.saturating_add(1))?;
+        }
         let same = head.seq >= held
             || message_at(ctx.tx, row, &head.author, head.seq)? == Some(MessageId::new(head.hash));
         let len = head.seq.saturating_add(1);
@@ -453,6 +457,9 @@ impl CircleState {
                 tracing::debug!(author = ?fork.author, "whose chain was forked");
                 ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
                 self.distrust(ctx, conversation, row, &fork.author)?;
+                if fork.author == self.me {
+                    self.forked_myself(ctx)?;
+                }
                 self.prove_fork(device, chain, fork.seq);
             }
             // Why else would entries come that are held here?

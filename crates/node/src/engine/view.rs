@@ -28,7 +28,11 @@ impl CircleState {
             unread: self.journal.conversations().map(|(id, _)| self.unread(&id)).sum(),
             roster_digest: hex(&roster.digest()),
             addresses: self.addresses.clone(),
-            trouble: self.trouble.clone().or_else(|| self.share_trouble()),
+            trouble: self
+                .trouble
+                .clone()
+                .or_else(|| self.put_back_trouble())
+                .or_else(|| self.share_trouble()),
             rendezvous: self.dht_view(),
         }
     }

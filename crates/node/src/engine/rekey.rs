@@ -1,0 +1,186 @@
+//! An old copy of this device's vault was put back: others hold more of its chains than it does, or something else.
+//!
+//! As long as it has written nothing since, it gets back from others what it had written, and until then writes nothing
+//! where they said that they hold more. If it has, its chain is forked and its key worth nothing: it admits a fresh key of
+//! its own, and once another device holds that admission, gives up the old one and goes on under the new.
+
+use charter::{Newcomer, Terms};
+use crypto::SigningKey;
+use serde::{Deserialize, Serialize};
+use vault::{StoreError, Turn, Vault};
+use wire::{Blob, ConversationId, DeviceId, EntryId};
+use zeroize::Zeroizing;
+
+use super::{CircleState, Ctx, Setup};
+use crate::api::{self, ApiError, ErrorKind};
+
+/// A fresh key that waits until others know of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Rekey {
+    seed: [u8; 32],
+    admission: Blob,
+}
+
+impl CircleState {
+    /// Reads what is kept of a vault that was put back.
+    pub(crate) fn restore_rekey(&mut self, vault: &Vault) -> Result<(), StoreError> {
+        let kept = vault.setting(&self.setting("rekey"))?.map(Zeroizing::new);
+        self.rekey = kept.and_then(|kept| wire::decode(&kept, wire::limits::FRAME).ok());
+        self.put_back = vault.setting(&self.setting("put-back"))?.is_some();
+        Ok(())
+    }
+
+    /// Takes note that another device holds so many entries of a chain of this one's, which are more than it holds itself.
+    pub(crate) fn remember(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        conversation: ConversationId,
+        len: u64,
+    ) -> Result<(), StoreError> {
+        let known = self.forgotten.entry(conversation).or_default();
+        *known = len.max(*known);
+        self.tell_put_back(ctx)
+    }
+
+    /// Refuses to write where others hold entries of this device's own that it has not got back yet.
+    pub(crate) fn check_remembered(&self, conversation: &ConversationId) -> Result<(), ApiError> {
+        let held = self.journal.len(conversation, &self.me);
+        if self.forgotten.get(conversation).is_none_or(|len| *len <= held) {
+            return Ok(());
+        }
+        let message =
+            "this device is still getting back what it wrote before an old copy of its data was put back";
+        Err(ApiError::new(ErrorKind::Conflict, message).hint("try again in a moment"))
+    }
+
+    /// Takes note that this device's own chain was forked.
+    pub(crate) fn forked_myself(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
+        self.own_fork = true;
+        self.tell_put_back(ctx)
+    }
+
+    fn tell_put_back(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
+        if !std::mem::replace(&mut self.put_back, true) {
+            tracing::warn!("an old copy of the vault was put back");
+            ctx.tx.set_setting(&self.setting("put-back"), &[1])?;
+            ctx.publish(|| api::Event::Roster { circle: self.id });
+        }
+        Ok(())
+    }
+
+    /// Forgets that an old copy was put back, once the person has compared words with somebody again.
+    pub(crate) fn put_back_noticed(&mut self, tx: &mut Turn<'_>) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.put_back) {
+            tx.remove_setting(&self.setting("put-back"))?;
+        }
+        Ok(())
+    }
+
+    /// Says in words that an old copy was put back.
+    pub(crate) fn put_back_trouble(&self) -> Option<String> {
+        self.put_back.then(|| {
+            "an old copy of this device's data was put back: what it had written comes back from others, and if it wrote \
+             something else meanwhile it goes on under a new key; compare safety words again with \"hexode verify\""
+                .to_owned()
+        })
+    }
+
+    /// Looks whether another device, by what it says it holds of the charter, knows of the fresh key.
+    pub(crate) fn look_for_rekey(&mut self, have: &[EntryId]) {
+        if let Some(rekey) = &self.rekey
+            && !self.charter.missing_for(have).contains(&rekey.admission)
+        {
+            self.rekey_known = true;
+        }
+    }
+
+    /// Takes the next step to a fresh key, if this device's own chain was forked.
+    pub(crate) fn rekey_step(&mut self, ctx: &mut Ctx<'_, '_>, setup: &Setup) -> Result<(), StoreError> {
+        if !self.is_member() {
+            return Ok(());
+        }
+        if self.rekey.is_none() {
+            // The charter comes first: what it says must not be forked as well.
+            let met = self.links.values().any(|link| link.charter_known);
+            return if self.own_fork && met { self.begin_rekey(ctx) } else { Ok(()) };
+        }
+        if std::mem::take(&mut self.rekey_known) { self.finish_rekey(ctx, setup) } else { Ok(()) }
+    }
+
+    /// Admits a fresh key as another device of this one's member.
+    fn begin_rekey(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
+        self.own_fork = false;
+        let (roster, now_ms) = (self.charter.roster(), ctx.time.wall_ms);
+        let names = roster.device(&self.me).zip(roster.member_of(&self.me));
+        let Some((device, member)) = names.map(|(device, member)| (device.name.clone(), member.name.clone()))
+        else {
+            return Ok(());
+        };
+        let mut seed = Zeroizing::new([0; 32]);
+        ctx.entropy.fill(&mut *seed);
+        let fresh = SigningKey::from_seed(&seed);
+        let mut charter = self.charter.clone();
+        let terms = Terms { newcomer: Newcomer::OwnDevice, expires_ms: now_ms.saturating_add(INVITED_MS) };
+        let admitted = charter.invite(terms, Vec::new(), &self.key, now_ms, ctx.entropy).and_then(
+            |(invite, invitation)| {
+                let redemption = invitation.redeem(&fresh, member, device);
+                let admission = charter.admit(&redemption, &self.key, now_ms)?;
+                Ok((invite, admission))
+            },
+        );
+        let (invite, admission) = match admitted {
+            Ok(both) => both,
+            Err(error) => {
+                tracing::warn!(%error, "there is no fresh key");
+                return Ok(());
+            }
+        };
+        self.charter = charter;
+        let rekey = Rekey { seed: *seed, admission: admission.blob.clone() };
+        let kept = Zeroizing::new(wire::encode(&rekey));
+        ctx.tx.set_setting(&self.setting("rekey"), &kept)?;
+        self.rekey = Some(rekey);
+        self.charter_grew(ctx, vec![invite, admission], None)?;
+        // On new links each says first what it holds of the charter.
+        let devices: Vec<_> = self.links.keys().copied().collect();
+        for device in devices {
+            let reason = tunnel::CloseReason::Done;
+            self.command(ctx, tunnel::Command::Close { device, reason });
+        }
+        Ok(())
+    }
+
+    /// Gives up the old key and goes on under the fresh one, which another device knows.
+    fn finish_rekey(&mut self, ctx: &mut Ctx<'_, '_>, setup: &Setup) -> Result<(), StoreError> {
+        let Some(rekey) = self.rekey.take() else { return Ok(()) };
+        let fresh = SigningKey::from_seed(&rekey.seed);
+        let left = self.charter.leave(&self.key, ctx.time.wall_ms);
+        ctx.tx.set_device_seed(self.row, &rekey.seed)?;
+        ctx.tx.remove_setting(&self.setting("rekey"))?;
+        self.key = fresh;
+        self.me = DeviceId::new(self.key.public());
+        self.forgotten.clear();
+        if let Ok(left) = left {
+            self.charter_grew(ctx, vec![left], None)?;
+        }
+        self.links.clear();
+        self.command(ctx, tunnel::Command::Shutdown);
+        ctx.effects.extend(self.start(setup).into_iter().flatten());
+        tracing::warn!("this device goes on under a fresh key");
+        ctx.publish(|| api::Event::Roster { circle: self.id });
+        Ok(())
+    }
+
+    fn setting(&self, what: &str) -> String {
+        format!("{what}/{}", self.id)
+    }
+}
+
+impl Drop for Rekey {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.seed);
+    }
+}
+
+/// For how long the invitation to itself holds: it is used in the same turn.
+const INVITED_MS: u64 = 60_000;
