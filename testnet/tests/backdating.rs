@@ -8,6 +8,7 @@
 )]
 
 use hexode_testnet::{Person, World};
+use node::api;
 
 fn digest(world: &mut World, person: Person) -> String {
     let circle = world.first_circle(person);
@@ -77,7 +78,7 @@ fn a_removal_that_turns_out_void_ends_no_chain() {
     let mut world = World::new(53);
     let [ann, ben] = world.circle(["Ann", "Ben"]);
     let cara = world.person("Cara");
-    let link = world.invite(ann, node::api::Role::Admin);
+    let link = world.invite(ann, api::Role::Admin);
     world.join(cara, &link);
     world.settle();
     world.send(ben, "everyone", "one");

@@ -13,14 +13,16 @@ use hexode_testnet::World;
 use node::api;
 
 fn copy(from: &Path, to: &Path) {
+    fs::remove_dir_all(to).unwrap();
+    fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
+        let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&to).unwrap();
-            copy(&entry.path(), &to);
+            fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), to).unwrap();
+            fs::copy(entry.path(), target).unwrap();
         }
     }
 }

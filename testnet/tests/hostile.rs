@@ -139,7 +139,7 @@ fn nobody_fills_a_device_beyond_his_share_and_its_person_is_told() {
         let members = world.ask(ann, |node| async move { node.members(circle).await }).unwrap();
         members.into_iter().find(|member| member.name == "Ben").unwrap()
     };
-    let (id, share) = (bens(&mut world).id, node::api::Share { bytes: 100_000 });
+    let (id, share) = (bens(&mut world).id, api::Share { bytes: 100_000 });
     world.ask(ann, |node| async move { node.allow(circle, id, share).await }).unwrap();
     for at in 0..2000 {
         world.send(ben, "everyone", &at.to_string());
@@ -163,7 +163,7 @@ fn nobody_fills_a_device_beyond_his_share_and_its_person_is_told() {
     world.restart(ann);
     world.settle();
     assert_eq!(world.messages(ann, "everyone").len(), held + 1);
-    let share = node::api::Share { bytes: 100 << 20 };
+    let share = api::Share { bytes: 100 << 20 };
     world.ask(ann, |node| async move { node.allow(circle, id, share).await }).unwrap();
     world.settle();
     assert_eq!(world.messages(ann, "everyone").len(), 2001);

@@ -21,7 +21,7 @@ use node::{
     api::{self, Absence, ApiError},
 };
 use proptest::prelude::*;
-use wire::{CircleId, MessageId};
+use wire::{CircleId, ConversationId, MemberId, MessageId};
 
 const NAMES: [&str; 4] = ["Ann", "Ben", "Cara", "Dave"];
 
@@ -42,6 +42,11 @@ enum Step {
     Delete { who: usize, nth: u8 },
     React { who: usize, nth: u8, sign: u8 },
     Pin { who: usize, nth: u8 },
+    Promote { who: usize, role: u8 },
+    AddToGroup { by: usize, who: usize, history: bool },
+    RemoveFromGroup { by: usize, who: usize },
+    LeaveGroup(usize),
+    SendToGroup(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -62,12 +67,19 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), any::<u8>()).prop_map(|(who, nth)| Step::Delete { who, nth }),
         3 => (who.clone(), any::<u8>(), 0..4u8).prop_map(|(who, nth, sign)| Step::React { who, nth, sign }),
         1 => (who.clone(), any::<u8>()).prop_map(|(who, nth)| Step::Pin { who, nth }),
+        1 => (1..NAMES.len(), 0..3u8).prop_map(|(who, role)| Step::Promote { who, role }),
+        1 => (who.clone(), who.clone(), any::<bool>())
+            .prop_map(|(by, who, history)| Step::AddToGroup { by, who, history }),
+        1 => (who.clone(), who.clone()).prop_map(|(by, who)| Step::RemoveFromGroup { by, who }),
+        1 => who.clone().prop_map(Step::LeaveGroup),
+        3 => who.clone().prop_map(Step::SendToGroup),
     ]
 }
 
 /// What should be: who belongs to the circle, and what each was told is stored.
-#[derive(Default)]
 struct Model {
+    group: ConversationId,
+    members: Vec<MemberId>,
     removed: BTreeSet<usize>,
     confirmed: BTreeMap<usize, Vec<MessageId>>,
     /// What each message was last confirmed to say; nothing once it was taken back.
@@ -76,6 +88,25 @@ struct Model {
 }
 
 impl Model {
+    /// Founds a group of all but the last, so that there is somebody to bring in.
+    fn new(world: &mut World, people: &[Person]) -> Self {
+        let circle = world.first_circle(people[0]);
+        let members = NAMES[1..NAMES.len() - 1].iter().map(ToString::to_string).collect();
+        let new = api::NewGroup { name: "Some".into(), members };
+        let group = world.ask(people[0], |node| async move { node.found_group(circle, new).await });
+        world.settle();
+        let known = world.ask(people[0], |node| async move { node.members(circle).await }).expect("members");
+        let id = |name: &&str| known.iter().find(|member| member.name == **name).expect("in the circle").id;
+        Self {
+            group: group.expect("founded").id,
+            members: NAMES.iter().map(id).collect(),
+            removed: BTreeSet::new(),
+            confirmed: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
     fn apply(&mut self, world: &mut World, people: &[Person], step: &Step) {
         match *step {
             Step::Send { from, burst } => {
@@ -144,6 +175,47 @@ impl Model {
                 }
             }
             Step::React { .. } | Step::Pin { .. } => {}
+            Step::Promote { who, role } => {
+                if world.is_on(people[0]) && !self.removed.contains(&who) {
+                    let role = [api::Role::Admin, api::Role::Member, api::Role::Guest][usize::from(role)];
+                    let id = self.members[who];
+                    ask(
+                        world,
+                        people[0],
+                        |node, circle| async move { node.set_role(circle, id, role).await },
+                    );
+                }
+            }
+            Step::AddToGroup { by, who, history } if world.is_on(people[by]) => {
+                let (group, members) = (self.group, vec![self.members[who].to_string()]);
+                let add = api::AddToGroup { members, history };
+                ask(
+                    world,
+                    people[by],
+                    |node, circle| async move { node.add_to_group(circle, group, add).await },
+                );
+            }
+            Step::RemoveFromGroup { by, who } if world.is_on(people[by]) => {
+                let (group, id) = (self.group, self.members[who]);
+                ask(world, people[by], |node, circle| async move {
+                    node.remove_from_group(circle, group, id).await
+                });
+            }
+            // The founder stays, so that somebody always can bring the others back.
+            Step::LeaveGroup(who) if who != 0 && world.is_on(people[who]) => {
+                let group = self.group;
+                ask(world, people[who], |node, circle| async move { node.leave_group(circle, group).await });
+            }
+            Step::SendToGroup(from) if world.is_on(people[from]) => {
+                self.count += 1;
+                let (to, text) = (self.group.to_string(), format!("{} to some {}", NAMES[from], self.count));
+                // Who is not in the group, or does not know it, is refused.
+                let _ = world.try_send(people[from], &to, &text);
+            }
+            Step::AddToGroup { .. }
+            | Step::RemoveFromGroup { .. }
+            | Step::LeaveGroup(_)
+            | Step::SendToGroup(_) => {}
             Step::Remove(who) => {
                 // Never more than one, so that the rest can still tell each other everything.
                 if self.removed.is_empty() && world.is_on(people[0]) {
@@ -154,13 +226,17 @@ impl Model {
         }
     }
 
-    /// What holds at every moment on every device that is on.
-    fn check_now(&self, world: &mut World, people: &[Person]) {
+    /// What holds at every moment on every device that is on: of the last messages after each step, of all now and then.
+    /// To read all of them after each step would take a time that grows with the square of the steps.
+    fn check_now(&self, world: &mut World, people: &[Person], all: bool) {
         let mut held: BTreeMap<usize, BTreeSet<MessageId>> = BTreeMap::new();
         let mut ids = BTreeMap::new();
         let on: Vec<_> = people.iter().enumerate().filter(|(_, person)| world.is_on(**person)).collect();
         for (at, person) in on {
-            let messages = world.messages(*person, "everyone");
+            let messages = match all {
+                true => world.messages(*person, "everyone"),
+                false => newest(world, *person, 32),
+            };
             let set: BTreeSet<_> = messages.iter().map(|message| message.id).collect();
             assert_eq!(set.len(), messages.len(), "{} shows a message twice", NAMES[at]);
             held.insert(at, set);
@@ -168,8 +244,11 @@ impl Model {
         }
         for (at, messages) in &ids {
             for message in messages.iter().filter(|message| message.mine) {
-                let others = held.iter().filter(|(other, _)| *other != at);
-                let have = others.filter(|(_, set)| set.contains(&message.id)).count();
+                let others: Vec<_> = held.iter().filter(|(other, _)| *other != at).collect();
+                let have = |set: &BTreeSet<MessageId>, other: usize, world: &mut World| {
+                    set.contains(&message.id) || (!all && holds(world, people[other], message.id))
+                };
+                let have = others.iter().filter(|(other, set)| have(set, **other, world)).count();
                 let off = people.len() - held.len();
                 assert!(
                     message.delivery.delivered as usize <= have + off,
@@ -192,8 +271,10 @@ impl Model {
             assert_eq!(shown(0), shown(at), "{} and {} see the same", NAMES[live[0]], NAMES[live[at]]);
             assert_eq!(ids(0), ids(at), "{} and {} read the same", NAMES[live[0]], NAMES[live[at]]);
         }
-        let histories: BTreeSet<_> = live.iter().map(|who| history(world, people[*who])).collect();
+        let histories: BTreeSet<_> =
+            live.iter().map(|who| history(world, people[*who], "everyone")).collect();
         assert_eq!(histories.len(), 1, "all hold the same history");
+        self.check_group(world, people, &live);
         for message in &screens[0] {
             assert_ne!(message.absent, Some(Absence::Lacking), "every body came, or is gone");
         }
@@ -215,6 +296,32 @@ impl Model {
     }
 }
 
+impl Model {
+    /// Who is in the group at the end sees the same members, and holds the same history of it.
+    fn check_group(&self, world: &mut World, people: &[Person], live: &[usize]) {
+        let name = self.group.to_string();
+        let seen: Vec<_> = live.iter().map(|who| (*who, group(world, people[*who], self.group))).collect();
+        let inside = seen.iter().filter_map(|(who, group)| Some((*who, group.as_ref()?)));
+        let inside: Vec<_> = inside.filter(|(_, group)| group.member).collect();
+        let rosters: BTreeSet<Vec<_>> = inside
+            .iter()
+            .map(|(_, group)| group.members.iter().map(|member| (member.id, member.level)).collect())
+            .collect();
+        assert_eq!(rosters.len(), 1, "all in the group see the same members: {inside:?}");
+        let members: BTreeSet<_> = rosters.iter().flatten().map(|(member, _)| *member).collect();
+        let who: BTreeSet<_> = inside.iter().map(|(who, _)| self.members[*who]).collect();
+        assert_eq!(members, who, "who is in the group knows it, and nobody else thinks so");
+        let histories: BTreeSet<_> =
+            inside.iter().map(|(who, _)| history(world, people[*who], &name)).collect();
+        assert_eq!(histories.len(), 1, "all in the group hold the same history");
+        for (who, _) in &inside {
+            for message in world.messages(people[*who], &name) {
+                assert_ne!(message.absent, Some(Absence::Lacking), "{} got every body", NAMES[*who]);
+            }
+        }
+    }
+}
+
 /// Asks a person's node to do something about his circle, and tells whether it did.
 fn ask<T, F: Future<Output = Result<T, ApiError>>>(
     world: &mut World,
@@ -230,16 +337,36 @@ fn pick(of: Option<&Vec<MessageId>>, nth: u8) -> Option<MessageId> {
     of.get(usize::from(nth) % of.len().max(1)).copied()
 }
 
-/// Picks a message that a person sees.
+/// Picks a message that a person sees, of the last ones.
 fn seen(world: &mut World, person: Person, nth: u8) -> Option<MessageId> {
-    let ids = world.messages(person, "everyone").iter().map(|message| message.id).collect();
+    let ids = newest(world, person, 256).iter().map(|message| message.id).collect();
     pick(Some(&ids), nth)
 }
 
-fn history(world: &mut World, person: Person) -> String {
+/// Returns the last messages to everyone that a person sees.
+fn newest(world: &mut World, person: Person, limit: u32) -> Vec<api::Message> {
     let circle = world.first_circle(person);
-    let shown = world.ask(person, |node| async move { node.conversation(circle, "everyone".into()).await });
+    let page = world.ask(person, |node| async move {
+        let conversation = node.conversation(circle, "everyone".into()).await?.id;
+        node.page(circle, conversation, api::PageQuery { before: None, limit: Some(limit) }).await
+    });
+    page.expect("a conversation").messages
+}
+
+fn history(world: &mut World, person: Person, conversation: &str) -> String {
+    let (circle, called) = (world.first_circle(person), conversation.to_owned());
+    let shown = world.ask(person, |node| async move { node.conversation(circle, called).await });
     shown.expect("a conversation").history_digest
+}
+
+fn holds(world: &mut World, person: Person, message: MessageId) -> bool {
+    let circle = world.first_circle(person);
+    world.ask(person, |node| async move { node.message(circle, message).await }).is_ok()
+}
+
+fn group(world: &mut World, person: Person, group: ConversationId) -> Option<api::Group> {
+    let circle = world.first_circle(person);
+    world.ask(person, |node| async move { node.group(circle, group).await }).ok()
 }
 
 /// Reads how much is wanted; `cargo xtask bar model` wants more than a test run.
@@ -250,10 +377,10 @@ fn number(name: &str, usual: u32) -> u32 {
 fn run(seed: u64, steps: &[Step]) {
     let mut world = World::new(seed);
     let people = world.circle(NAMES);
-    let mut model = Model::default();
-    for step in steps {
+    let mut model = Model::new(&mut world, &people);
+    for (at, step) in steps.iter().enumerate() {
         model.apply(&mut world, &people, step);
-        model.check_now(&mut world, &people);
+        model.check_now(&mut world, &people, steps.len() < SHORT || at % SHORT == 0);
     }
     for (at, person) in people.iter().enumerate() {
         world.skew(*person, 0);
@@ -267,6 +394,9 @@ fn run(seed: u64, steps: &[Step]) {
     world.settle();
     model.check_end(&mut world, &people);
 }
+
+/// From how many steps on not all is read after each.
+const SHORT: usize = 100;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: number("MODEL_CASES", 12), ..ProptestConfig::default() })]

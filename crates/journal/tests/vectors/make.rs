@@ -196,7 +196,7 @@ fn entries(add: Add<'_>) {
     good("entry-greatest-lamport", &last, Some("Hello"));
 
     for (name, beside, content) in contents(first.target()) {
-        let entry = ann.says(beside, &content, 5);
+        let entry = ann.says(beside.clone(), &content, 5);
         good(&format!("entry-{name}"), &entry, content.text());
         if beside.is_some() {
             good(&format!("entry-{name}-erased"), &Entry { body: None, ..entry }, None);
@@ -204,7 +204,7 @@ fn entries(add: Add<'_>) {
     }
     let reaction = Some(Beside::React(first.target()));
     let long = Content::React { sign: "x".repeat(limits::SIGN + 1) };
-    good("entry-reaction-too-long", &ann.says_anything(reaction, &long, &first), None);
+    good("entry-reaction-too-long", &ann.says_anything(reaction.clone(), &long, &first), None);
     let mut later = raw(&first);
     later.header.0.extend([0x7f, 1, 2, 3]);
     good("entry-of-a-later-version", &Entry::decode(later).unwrap(), None);
