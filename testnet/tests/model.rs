@@ -20,7 +20,11 @@ use node::{
     Node,
     api::{self, Absence, ApiError},
 };
-use proptest::prelude::*;
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 use wire::{CircleId, ConversationId, MemberId, MessageId};
 
 const NAMES: [&str; 4] = ["Ann", "Ben", "Cara", "Dave"];
@@ -399,13 +403,31 @@ fn run(seed: u64, steps: &[Step]) {
 const SHORT: usize = 100;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: number("MODEL_CASES", 12), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_nothing_is_lost_doubled_or_reordered(
         seed in any::<u64>(),
-        steps in proptest::collection::vec(step(), 1..number("MODEL_STEPS", 40) as usize),
+        steps in proptest::collection::vec(step(), 1..40),
     ) {
         run(seed, &steps);
+    }
+}
+
+/// The same over so many steps that `cargo xtask bar model` wants, for each of the seeds that it wants.
+#[test]
+#[ignore = "takes minutes a seed; cargo xtask bar model runs it"]
+fn whatever_happens_for_long_nothing_is_lost_doubled_or_reordered() {
+    let (from, to) = (number("MODEL_FROM", 0), number("MODEL_TO", 1));
+    let count = number("MODEL_STEPS", 400) as usize;
+    for seed in from..to {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&seed.to_be_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+        let steps = proptest::collection::vec(step(), count).new_tree(&mut runner).expect("steps").current();
+        let started = std::time::Instant::now();
+        run(seed.into(), &steps);
+        println!("seed {seed}: {count} steps in {:.1} s", started.elapsed().as_secs_f64());
     }
 }
