@@ -6,6 +6,7 @@ use wire::{Blob, DeviceId, EntryBody, EntryPlace, Frame, limits};
 
 use super::{
     CircleState, Ctx,
+    change::is_words,
     talk::{beside_of, content_of},
 };
 use crate::api;
@@ -17,6 +18,13 @@ pub(crate) struct Asked {
     until: i64,
     /// The positions of what it has not answered yet.
     open: Vec<i64>,
+}
+
+impl Asked {
+    /// Lets everything be asked for once more.
+    pub(crate) fn again(&mut self) {
+        self.until = 0;
+    }
 }
 
 impl CircleState {
@@ -72,7 +80,9 @@ impl CircleState {
             }
             let after = self.journal.withheld_until(&place.conversation, &member);
             let found = ctx.tx.entries_from(*row, &place.author, place.seq, 1, 0)?.pop();
-            let found = found.filter(|record| record.seq == place.seq && record.lamport > after);
+            let found = found.filter(|record| {
+                record.seq == place.seq && (record.lamport > after || !is_words(record.kind))
+            });
             if let Some(body) = found.and_then(|record| record.body) {
                 weight += body.0.len() + 80;
                 bodies.push(EntryBody { place: *place, body });

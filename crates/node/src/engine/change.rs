@@ -149,11 +149,11 @@ impl CircleState {
         row: ConversationRow,
         record: &EntryRecord,
     ) -> Result<Gone, StoreError> {
+        if is_words(record.kind) && record.lamport <= self.withheld_here(&conversation) {
+            return Ok(Gone::Withheld);
+        }
         match beside_of(record) {
             None if record.kind == EntryKind::Message => {
-                if record.lamport <= self.withheld_here(&conversation) {
-                    return Ok(Gone::Withheld);
-                }
                 if self.outcome(vault, conversation, row, record)?.deleted {
                     return Ok(Gone::Deleted);
                 }
@@ -316,6 +316,11 @@ impl CircleState {
         self.talk.next_expiry_ms = tx.next_expiry(self.row)?;
         Ok(touched)
     }
+}
+
+/// Tells whether an entry's body is what somebody said, and not how all deal with it.
+pub(crate) fn is_words(kind: EntryKind) -> bool {
+    matches!(kind, EntryKind::Message | EntryKind::Edit | EntryKind::React)
 }
 
 /// Returns the message at a place, if it is the one that is meant.

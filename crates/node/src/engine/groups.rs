@@ -8,9 +8,10 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, R
 
 use super::{
     Access, CircleState, Ctx, RequestError,
+    change::is_words,
     circle::Members,
     requests::{name, unknown},
-    talk::beside_of,
+    talk::{beside_of, kind_of},
 };
 use crate::api::{self, ApiError, ErrorKind};
 
@@ -33,7 +34,8 @@ impl CircleState {
         }
         for entry in runs.iter_mut().flat_map(|run| &mut run.entries) {
             let header = journal::Header::decode(&entry.header.0);
-            if header.is_ok_and(|header| header.lamport <= after) {
+            let words = |header: &journal::Header| is_words(kind_of(header.beside.as_ref()));
+            if header.is_ok_and(|header| header.lamport <= after && words(&header)) {
                 entry.body = None;
             }
         }
@@ -111,6 +113,8 @@ impl CircleState {
             ctx.tx.add_group_act(row, &act.0)?;
         }
         if let Some(link) = self.links.get_mut(&device) {
+            link.asked.again();
+            self.talk.lacks = true;
             link.acts_refused |= took.strangers;
             if took.lacks && link.acts_asked.insert(id) {
                 self.tell_groups(ctx, device);
@@ -196,6 +200,9 @@ impl CircleState {
                 self.owe(device, id);
             }
         }
+        // Who gave no bodies before may give them by now.
+        self.links.values_mut().for_each(|link| link.asked.again());
+        self.talk.lacks = true;
         if let Some(row) = self.conversations.get(&id).copied() {
             self.want_withheld(ctx, id, row)?;
         }

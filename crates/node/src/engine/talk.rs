@@ -156,7 +156,7 @@ pub(crate) fn content_of(record: &EntryRecord) -> Option<Content> {
 }
 
 /// Returns under what kind an entry is stored.
-fn kind_of(beside: Option<&Beside>) -> EntryKind {
+pub(crate) fn kind_of(beside: Option<&Beside>) -> EntryKind {
     match beside {
         None => EntryKind::Message,
         Some(Beside::Edit(_)) => EntryKind::Edit,
