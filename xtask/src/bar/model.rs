@@ -21,7 +21,7 @@ fn run() -> Result<Verdict> {
     for from in (0..SEEDS).step_by(PART as usize) {
         let mut test =
             cargo("nextest run --locked --release --color never --package hexode-testnet --test model");
-        test.args(["--run-ignored", "only", "--no-capture", "--status-level", "pass", TEST]);
+        test.args(["--status-level", "pass", TEST]);
         test.env("MODEL_FROM", from.to_string()).env("MODEL_TO", (from + PART).to_string());
         test.env("MODEL_STEPS", STEPS.to_string());
         // It takes longer than a test may.

@@ -142,6 +142,8 @@ proptest! {
         after in prop::collection::vec(draft(), 1..8),
     ) {
         let people = People::new();
+        // Leaving voids nothing: who left by himself may still date back to before that.
+        let drafts: Vec<_> = drafts.into_iter().filter(|draft| draft.deed < 7).collect();
         let (mut log, id) = history(&people, &drafts);
         let roster = log.fold(&people);
         let Some(target) = (1..6).map(member).find(|target| roster.may_remove(&member(0), target)) else {

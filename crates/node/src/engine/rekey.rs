@@ -8,7 +8,7 @@ use charter::{Newcomer, Terms};
 use crypto::SigningKey;
 use serde::{Deserialize, Serialize};
 use vault::{StoreError, Turn, Vault};
-use wire::{Blob, ConversationId, DeviceId, EntryId};
+use wire::{ConversationId, DeviceId};
 use zeroize::Zeroizing;
 
 use super::{CircleState, Ctx, Setup};
@@ -18,7 +18,6 @@ use crate::api::{self, ApiError, ErrorKind};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Rekey {
     seed: [u8; 32],
-    admission: Blob,
 }
 
 impl CircleState {
@@ -85,13 +84,10 @@ impl CircleState {
         })
     }
 
-    /// Looks whether another device, by what it says it holds of the charter, knows of the fresh key.
-    pub(crate) fn look_for_rekey(&mut self, have: &[EntryId]) {
-        if let Some(rekey) = &self.rekey
-            && !self.charter.missing_for(have).contains(&rekey.admission)
-        {
-            self.rekey_known = true;
-        }
+    /// Takes note that another device has told its whole frontier. It does so only when it has stored all of the charter that
+    /// this one told it on the link, the admission of a fresh key among it: links from before that are ended.
+    pub(crate) fn heard_of_rekey(&mut self) {
+        self.rekey_known = self.rekey.is_some();
     }
 
     /// Takes the next step to a fresh key, if this device's own chain was forked.
@@ -136,16 +132,16 @@ impl CircleState {
             }
         };
         self.charter = charter;
-        let rekey = Rekey { seed: *seed, admission: admission.blob.clone() };
+        let rekey = Rekey { seed: *seed };
         let kept = Zeroizing::new(wire::encode(&rekey));
         ctx.tx.set_setting(&self.setting("rekey"), &kept)?;
         self.rekey = Some(rekey);
         self.charter_grew(ctx, vec![invite, admission], None)?;
-        // On new links each says first what it holds of the charter.
-        let devices: Vec<_> = self.links.keys().copied().collect();
-        for device in devices {
+        // What is heard from here on is heard on new links, which begin with the whole charter.
+        for device in std::mem::take(&mut self.links).into_keys() {
             let reason = tunnel::CloseReason::Done;
             self.command(ctx, tunnel::Command::Close { device, reason });
+            ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
         }
         Ok(())
     }

@@ -116,7 +116,6 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         match frame {
             Frame::CharterHave(ids) => {
-                self.look_for_rekey(&ids);
                 if let Some(link) = self.links.get_mut(&device) {
                     link.charter_wanted = Some(ids);
                 }
@@ -320,6 +319,9 @@ impl CircleState {
                 self.handle_head(ctx, device, row, id, head)?;
             }
             self.owe(device, id);
+        }
+        if last {
+            self.heard_of_rekey();
         }
         if last && let Some(link) = self.links.get_mut(&device) {
             link.frontier_known = true;
