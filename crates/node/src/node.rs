@@ -1,5 +1,7 @@
 //! The handle that front ends hold.
 
+use std::sync::atomic::Ordering;
+
 use tokio::sync::{broadcast, oneshot};
 use vault::{Passphrase, Tries};
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
@@ -482,6 +484,12 @@ impl Node {
     /// Finds the token of which this is the secret, if there is one that still holds.
     pub async fn token(&self, secret: String) -> Result<Option<api::Token>, ApiError> {
         self.glance(move |access| access.token(&secret)).await
+    }
+
+    /// Counts what changes who may ask for what: tokens, locking, unlocking. What [`token`](Self::token) said holds for as
+    /// long as this is the same, so that it need not be asked each time.
+    pub fn access_count(&self) -> u64 {
+        self.shell.access.load(Ordering::Acquire)
     }
 
     /// Checks what can be checked of this node by itself.

@@ -1,5 +1,7 @@
 //! Stands in for the shell where time and links are virtual: `testnet` drives engines through it.
 
+use std::sync::Arc;
+
 use crossbeam_channel::{Receiver, unbounded};
 use tokio::sync::broadcast;
 
@@ -21,7 +23,7 @@ impl Pump {
     pub fn new() -> (Node, Self) {
         let (orders, queue) = unbounded();
         let (events, _) = broadcast::channel(EVENTS);
-        let node = Node::new(Shell { orders, events: events.clone() });
+        let node = Node::new(Shell { orders, events: events.clone(), access: Arc::default() });
         (node, Self { orders: queue, events })
     }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -57,6 +60,7 @@ pub(crate) enum Opening {
 pub(crate) struct Shell {
     pub(crate) orders: Sender<Order>,
     pub(crate) events: broadcast::Sender<api::Event>,
+    pub(crate) access: Arc<AtomicU64>,
 }
 
 impl Shell {
@@ -64,11 +68,13 @@ impl Shell {
     pub(crate) fn start(setup: Setup) -> Result<Self, std::io::Error> {
         let (orders, queue) = unbounded();
         let (events, _) = broadcast::channel(EVENTS);
+        let access = Arc::new(AtomicU64::new(0));
         let run = Run {
             started: Instant::now(),
             queue,
             orders: orders.clone(),
             events: events.clone(),
+            access: Arc::clone(&access),
             runtime: Handle::current(),
             tunnels: BTreeMap::new(),
             starts: 0,
@@ -77,7 +83,7 @@ impl Shell {
             let engine = Engine::new(setup, Box::new(OsEntropy), run.time());
             run.run(engine);
         })?;
-        Ok(Self { orders, events })
+        Ok(Self { orders, events, access })
     }
 
     /// Queues an order; `false` if the thread has ended.
@@ -91,6 +97,8 @@ struct Run {
     queue: Receiver<Order>,
     orders: Sender<Order>,
     events: broadcast::Sender<api::Event>,
+    /// Counts what changes who may ask for what.
+    access: Arc<AtomicU64>,
     runtime: Handle,
     tunnels: BTreeMap<CircleId, Slot>,
     /// How many tunnels were started. What an earlier one of a circle still says is not taken for a later one's.
@@ -242,7 +250,13 @@ impl Run {
                     }
                 }
                 Effect::Answer(answer) => answers.push(answer),
-                Effect::Publish(event) => events.push(*event),
+                Effect::Publish(event) => {
+                    // Before anybody is answered: what he asks next is asked of what is so now.
+                    if matches!(*event, api::Event::Tokens | api::Event::Locked | api::Event::Unlocked) {
+                        self.access.fetch_add(1, Ordering::Release);
+                    }
+                    events.push(*event);
+                }
             }
         }
         answers.into_iter().for_each(Answer::give);

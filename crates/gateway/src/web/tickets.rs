@@ -1,12 +1,13 @@
 //! One-time links, and sessions that the vault cannot hold yet because it is locked or not made.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use crypto::{Entropy, OsEntropy};
+use node::api::Token;
 
 /// What the gate keeps in memory. Of every secret only the hash.
 #[derive(Debug, Default)]
@@ -18,6 +19,9 @@ pub(super) struct Tickets {
 struct Kept {
     links: VecDeque<([u8; 32], Instant)>,
     sessions: VecDeque<([u8; 32], Standing)>,
+    /// What the vault said of tokens, when the node's count of what changes that was `count`.
+    count: u64,
+    tokens: BTreeMap<[u8; 32], Token>,
 }
 
 /// How far a session has come.
@@ -76,6 +80,24 @@ impl Tickets {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).sessions.clear();
     }
 
+    /// Notes what the vault said of a token when the node's count was `count`.
+    pub(super) fn note(&self, secret: &str, count: u64, token: &Token) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.count != count || kept.tokens.len() >= TOKENS {
+            kept.tokens.clear();
+        }
+        kept.count = count;
+        kept.tokens.insert(hash(secret), token.clone());
+    }
+
+    /// Returns what the vault said of a token, if that is still so.
+    pub(super) fn seen(&self, secret: &str, count: u64, now_ms: u64) -> Option<Token> {
+        let wanted = hash(secret);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = kept.tokens.get(&wanted).filter(|_| kept.count == count)?;
+        token.expires_ms.is_none_or(|until_ms| now_ms < until_ms).then(|| token.clone())
+    }
+
     /// Tells how far a session has come, if there is one that still holds.
     pub(super) fn standing(&self, secret: &str, now_ms: u64) -> Option<Standing> {
         let wanted = hash(secret);
@@ -99,10 +121,34 @@ fn hash(secret: &str) -> [u8; 32] {
 pub(super) const LINK_TIME: Duration = Duration::from_secs(600);
 const LINKS: usize = 8;
 const SESSIONS: usize = 32;
+/// More than the vault keeps at once.
+const TOKENS: usize = 128;
 
 #[cfg(test)]
 mod tests {
+    use node::api::Scope;
+
     use super::*;
+
+    #[test]
+    fn what_the_vault_said_holds_until_something_changes() {
+        let tickets = Tickets::default();
+        let token = Token {
+            id: "1".into(),
+            name: "browser".into(),
+            scope: Scope::Admin,
+            browser: true,
+            issued_ms: 0,
+            expires_ms: Some(9),
+        };
+        tickets.note("a", 1, &token);
+        assert_eq!(tickets.seen("a", 1, 8), Some(token.clone()));
+        assert_eq!(tickets.seen("b", 1, 8), None);
+        assert_eq!(tickets.seen("a", 1, 9), None, "it has expired");
+        assert_eq!(tickets.seen("a", 2, 8), None, "something was revoked, or the vault locked");
+        tickets.note("b", 2, &token);
+        assert_eq!(tickets.seen("a", 1, 8), None);
+    }
 
     #[test]
     fn a_link_opens_once_and_in_time() {
