@@ -194,14 +194,27 @@ test('who answers at the port while the node is down gets nothing that is of use
   const { page, node } = ann;
   const old = new URL(node.page);
   const cookies: string[] = [];
+  const told: string[] = [];
+  await page.goto(`${node.page}#/-/talk`);
+  await page.getByRole('link', { name: /Everyone/ }).click();
+  const field = page.getByRole('textbox', { name: 'Write to Everyone' });
+  await field.waitFor();
   await node.kill();
   const squatter = createServer((asked, response) => {
     if (asked.headers.cookie) cookies.push(asked.headers.cookie);
+    asked.on('data', (part) => told.push(String(part)));
+    // As patient as the node would be: the page's stream stands again.
+    if (asked.url === '/v1/events') return void response.setHeader('content-type', 'text/event-stream').flushHeaders();
     const script = asked.url === '/worker.js';
     response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
     response.end(script ? "addEventListener('fetch', (event) => event.respondWith(new Response('evil')));" : '<!doctype html><title>evil</title>');
   });
   await new Promise<void>((resolve) => squatter.listen(Number(old.port), '127.0.0.1', resolve));
+  // The page that is open there does not take him for its node.
+  await field.fill('not for him');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Open this page from your node' }).waitFor();
+  expect(told).toEqual([]);
   await page.goto(old.href);
   await page.evaluate(async () => {
     await navigator.serviceWorker.register('/worker.js');

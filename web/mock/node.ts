@@ -3,7 +3,7 @@
 
 import type { Calls } from '../src/api/calls';
 import type { ApiError, Circle, Conversation, Delivery, Device, Event, Member, Message, Tunnel } from '../src/api/generated';
-import type { Transport } from '../src/api/client';
+import type { Answer, Transport } from '../src/api/client';
 
 type Handler<K extends keyof Calls> = (given: {
   path: Calls[K]['path'];
@@ -130,7 +130,11 @@ export class FakeNode implements Transport {
 
   // What the page asks.
 
-  async fetch(method: string, address: string, body: string | undefined): Promise<{ status: number; text: string }> {
+  async fetch(method: string, address: string, body: string | undefined): Promise<Answer> {
+    return { ...(await this.answer(method, address, body)), mark: 'fake' };
+  }
+
+  private async answer(method: string, address: string, body: string | undefined): Promise<Omit<Answer, 'mark'>> {
     const url = new URL(address, 'http://node');
     const given = body === undefined ? undefined : (JSON.parse(body) as unknown);
     const refused = Object.entries(SENTINELS).find(([words]) => body?.includes(words));

@@ -47,7 +47,10 @@ class Face {
   private readonly timelines = new Map<string, Timeline>();
   /** What is written and not sent, as of this page; the vault has it a moment later. */
   readonly drafts = new Map<string, string>();
-  private readonly soon = new Soon();
+  private readonly soon = new Soon((error) => {
+    // Nobody asked for it, and it is asked again at the next event; but who may not ask any more shows nothing any more.
+    if (error instanceof Refused && (error.kind === 'no-session' || error.kind === 'locked')) void this.look();
+  });
   private deaf: (() => void) | null = null;
   private leaving: ReturnType<typeof setTimeout> | null = null;
   private present = -Infinity;
@@ -507,13 +510,13 @@ class Face {
 
   async leave(): Promise<void> {
     await ask('DELETE /v1/web/session');
-    this.deaf?.();
-    this.deaf = null;
     this.close();
   }
 
   /** Shows nothing any more but how to open the page. */
   private close(): void {
+    this.deaf?.();
+    this.deaf = null;
     this.forget();
     this.phase = 'closed';
   }

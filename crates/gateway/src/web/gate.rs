@@ -37,6 +37,8 @@ pub(crate) struct Gate {
     host: String,
     port: u16,
     tickets: Tickets,
+    /// Random, and in each answer: by it the page knows its node from whoever listens at the port when that is gone.
+    mark: HeaderValue,
     /// Held while a passphrase that came without a session is tried: one at a time, and slowly.
     trying: Arc<Mutex<()>>,
 }
@@ -68,7 +70,9 @@ enum Called {
 
 impl Gate {
     pub(super) fn new(node: Node, host: String, port: u16) -> Self {
-        Self { node, host, port, tickets: Tickets::default(), trying: Arc::default() }
+        let mark =
+            HeaderValue::try_from(tickets::secret::<16>()).expect("hexadecimal digits stand in a header");
+        Self { node, host, port, tickets: Tickets::default(), mark, trying: Arc::default() }
     }
 
     /// Makes a link that opens the page in one browser, once.
@@ -316,6 +320,7 @@ impl Gate {
 pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let mut response = gate.answer(request, next).await;
     let headers = response.headers_mut();
+    headers.insert(MARK, gate.mark.clone());
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -378,6 +383,7 @@ const LISTEN: Duration = Duration::from_secs(SESSION_S);
 const GUESS: Duration = Duration::from_secs(1);
 const WRONG_HOST: &str = "this is not the address under which the page is served; run `hexode open`\n";
 const FOREIGN: &str = "asked for by another page\n";
+const MARK: HeaderName = HeaderName::from_static("hexode-mark");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 

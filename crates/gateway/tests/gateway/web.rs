@@ -122,6 +122,10 @@ impl Site {
 }
 
 impl Answer {
+    fn mark(&self) -> String {
+        self.head.lines().find(|line| line.starts_with("hexode-mark: ")).unwrap().to_owned()
+    }
+
     pub(crate) fn cookie(&self) -> String {
         let line = self.head.lines().find(|line| line.starts_with("set-cookie: ")).unwrap();
         for word in ["httponly", "samesite=strict", "path=/v1"] {
@@ -409,9 +413,12 @@ async fn nobody_else_answers_at_the_pages_port() {
 async fn a_session_ends_with_the_start_it_was_made_at() {
     let site = Site::open().await;
     let cookie = site.enter().await;
+    let mark = site.page("GET /v1/vault", "", "").await.mark();
+    assert_eq!(site.page("GET /v1/circles", &cookie, "").await.mark(), mark);
     site.client.stop().await.unwrap();
     let site = site.again().await;
     site.client.unlock(PASSPHRASE.into()).await.unwrap();
+    assert_ne!(site.page("GET /v1/vault", "", "").await.mark(), mark, "the page knows its node by it");
     // Whoever got hold of it while the node was down, under the old name or the new one.
     assert_eq!(site.page("GET /v1/circles", &cookie, "").await.status, 401);
     site.enter().await;
