@@ -113,6 +113,10 @@ id! {
     /// A journal entry: the hash of its header, which commits to its body and to all before it in its chain.
     MessageId
 }
+id! {
+    /// A file in one circle: the hash of its size and its hash tree.
+    FileId
+}
 
 impl DeviceId {
     /// Checks a signature by this device's key.

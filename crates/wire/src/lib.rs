@@ -20,11 +20,13 @@ mod frame;
 mod id;
 pub mod limits;
 mod name;
+mod opening;
 
 pub use blob::{Blob, Signature};
 pub use codec::{DecodeError, decode, decode_canonical, decode_start, encode};
 pub use frame::{
     ChainHead, ConversationFrontier, DeviceAddresses, EntryBody, EntryPlace, Frame, RawEntry, Receipt, Run,
 };
-pub use id::{ActId, CircleId, ConversationId, DeviceId, EntryId, IdError, MemberId, MessageId};
-pub use name::{Name, NameError};
+pub use id::{ActId, CircleId, ConversationId, DeviceId, EntryId, FileId, IdError, MemberId, MessageId};
+pub use name::{Name, NameError, is_unsafe_in_names};
+pub use opening::Opening;

@@ -73,3 +73,17 @@ pub const HINT_ADDRESSES: usize = 8;
 pub const WANTED: usize = 256;
 /// How many devices one device asks another to forward to, at a time.
 pub const FORWARDED: usize = 256;
+/// How many bytes a chunk of a file has; the last one may have fewer.
+pub const FILE_CHUNK: usize = 256 << 10;
+/// How many chunks a part of a file has, whose hashes travel in one list; the last one may have fewer.
+pub const FILE_PART: usize = 4096;
+/// How many parts a file has at most: 4 TiB.
+pub const FILE_PARTS: usize = 4096;
+/// The longest name of a file, in bytes of UTF-8.
+pub const FILE_NAME: usize = 255;
+/// The longest media type of a file, in bytes.
+pub const FILE_KIND: usize = 127;
+/// How many stretches of a file one device tells another that it holds.
+pub const FILE_STRETCHES: usize = 1024;
+/// The largest statement of what a stream is for, in bytes.
+pub const OPENING: usize = 1 << 10;

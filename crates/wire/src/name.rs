@@ -28,7 +28,7 @@ impl FromStr for Name {
             return Err(NameError::TooLong);
         }
         let name: String = text.trim().nfc().collect();
-        if let Some(found) = name.chars().find(|&c| is_unsafe(c)) {
+        if let Some(found) = name.chars().find(|&c| is_unsafe_in_names(c)) {
             return Err(NameError::Unsafe { found: u32::from(found) });
         }
         match name.chars().count() {
@@ -40,7 +40,7 @@ impl FromStr for Name {
 }
 
 /// Tells characters that hide, move or break the text around them (Unicode TR36, TR55).
-fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe_in_names(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
             0x00AD | 0x034F | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F

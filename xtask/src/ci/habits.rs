@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hexode-wire", &["hexode-crypto"]),
     ("hexode-charter", &["hexode-crypto", "hexode-wire"]),
     ("hexode-journal", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
+    ("hexode-files", &["hexode-crypto", "hexode-wire"]),
     ("hexode-sqlcipher", &[]),
     ("hexode-vault", &["hexode-crypto", "hexode-wire", "hexode-sqlcipher"]),
     ("hexode-tunnel", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hexode-wire",
             "hexode-charter",
             "hexode-journal",
+            "hexode-files",
             "hexode-vault",
             "hexode-tunnel",
         ],
@@ -41,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const DEV_ONLY: &[&str] = &["hexode-bench", "hexode-fuzz", "hexode-netlab", "hexode-testnet"];
 
 /// Rooms without I/O, clock or randomness.
-const PURE: &[&str] = &["wire", "charter", "journal"];
+const PURE: &[&str] = &["wire", "charter", "journal", "files"];
 
 /// What a pure room's own `clippy.toml` disallows, and what it repeats from the workspace's, which it replaces.
 const PURITY: &[&str] = &[
