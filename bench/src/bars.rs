@@ -5,6 +5,8 @@ pub(crate) mod capture;
 pub(crate) mod catch_up;
 pub(crate) mod dht;
 pub(crate) mod dial;
+pub(crate) mod file;
+pub(crate) mod file_kill;
 pub(crate) mod idle;
 pub(crate) mod kill;
 pub(crate) mod round_trip;

@@ -114,6 +114,30 @@ impl Raw {
     }
 }
 
+impl Raw {
+    /// Sends so many bytes from memory to memory on one stream; returns the time until the other end has them all.
+    pub(crate) async fn bulk(&self, bytes: u64) -> Result<Duration> {
+        let block = bytes::Bytes::from(vec![7; 1 << 20]);
+        let connection = self.endpoint.connect(self.other.clone(), SWALLOW).await?;
+        let (mut send, mut recv) = connection.open_bi().await?;
+        let started = Instant::now();
+        for _ in 0..bytes.div_ceil(block.len() as u64) {
+            send.write_chunk(block.clone()).await?;
+        }
+        send.finish()?;
+        let answer = recv.read_to_end(1).await?;
+        let took = started.elapsed();
+        ensure!(answer == b"k", "the other end said something else");
+        connection.close(0u32.into(), b"");
+        Ok(took)
+    }
+
+    /// Returns the other end's process.
+    pub(crate) fn other_pid(&self) -> u32 {
+        self._child.pid()
+    }
+}
+
 /// A stream on which each message comes back.
 pub(crate) struct Echo {
     connection: Connection,

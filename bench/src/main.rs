@@ -14,6 +14,7 @@ mod bars;
 mod child;
 mod commits;
 mod endpoint;
+mod files;
 mod host;
 mod needles;
 mod node_role;
@@ -50,6 +51,10 @@ enum Command {
     Idle(bars::idle::Args),
     /// `SIGKILL` while messages flow.
     Kill(bars::kill::Args),
+    /// A large file from one node to another, beside bare endpoints.
+    File(bars::file::Args),
+    /// `SIGKILL` while a file is on its way.
+    FileKill(bars::file_kill::Args),
     /// What of a conversation can be read in files.
     Canary(bars::canary::Args),
     /// What of the demo can be read in its packets; needs root for a network namespace.
@@ -74,6 +79,8 @@ fn main() -> ExitCode {
                 Command::Dial(args) => bars::dial::run(&args).await.map(Some),
                 Command::Idle(args) => bars::idle::run(&args).await.map(Some),
                 Command::Kill(args) => bars::kill::run(&args).await.map(Some),
+                Command::File(args) => bars::file::run(&args).await.map(Some),
+                Command::FileKill(args) => bars::file_kill::run(&args).await.map(Some),
                 Command::Canary(args) => bars::canary::run(&args).await.map(Some),
                 Command::Capture(args) => bars::capture::run(&args).map(Some),
                 Command::Dht(args) => bars::dht::run(&args).await.map(Some),

@@ -4,9 +4,12 @@ use anyhow::{Context, Result};
 use node::{Node, api};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, task::JoinHandle};
-use wire::{CircleId, ConversationId, DeviceId};
+use wire::{CircleId, ConversationId, DeviceId, MessageId};
 
-use crate::host::{self, Host, PASSPHRASE, plain};
+use crate::{
+    files,
+    host::{self, Host, PASSPHRASE, plain},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -49,6 +52,16 @@ pub(crate) enum Order {
     Stored { conversation: ConversationId, device: DeviceId, count: u64 },
     /// Say how a conversation stands.
     Conversation { to: String },
+    /// Take a file in and offer it.
+    SendFile { to: String, path: PathBuf },
+    /// Wait until a message offers a file, and fetch that.
+    Accept { message: MessageId },
+    /// Wait until a file is here.
+    Held { message: MessageId },
+    /// Say how a file stands.
+    File { message: MessageId },
+    /// Put a file out.
+    Save { message: MessageId, path: PathBuf },
     /// List all messages of a conversation, in its order.
     Dump { to: String },
     /// Lock, and end.
@@ -96,6 +109,9 @@ pub(crate) enum Answer {
     },
     Messages {
         messages: Vec<Line>,
+    },
+    File {
+        file: Box<api::File>,
     },
 }
 
@@ -234,6 +250,20 @@ impl Role {
                     missed: seen.missed,
                 });
             }
+            Order::SendFile { to, path } => {
+                let file = files::send(&node, self.circle()?, to, &path).await?;
+                return Ok(Answer::File { file: Box::new(file) });
+            }
+            Order::Accept { message } => files::accept(&node, self.circle()?, message).await?,
+            Order::Held { message } => {
+                let file = files::held(&node, self.circle()?, message).await?;
+                return Ok(Answer::File { file: Box::new(file) });
+            }
+            Order::File { message } => {
+                let file = node.file(self.circle()?, message).await.map_err(plain)?;
+                return Ok(Answer::File { file: Box::new(file) });
+            }
+            Order::Save { message, path } => files::save(&node, self.circle()?, message, &path).await?,
             Order::Dump { to } => {
                 return Ok(Answer::Messages { messages: dump(&node, self.circle()?, to).await? });
             }

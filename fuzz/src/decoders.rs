@@ -1,6 +1,7 @@
 mod api;
 mod charters;
 mod conversations;
+mod files;
 mod frames;
 mod tunnels;
 mod vaults;
@@ -52,6 +53,7 @@ pub fn decoders() -> Vec<Decoder> {
         frames::decoders(),
         charters::decoders(),
         conversations::decoders(),
+        files::decoders(),
         tunnels::decoders(),
         vaults::decoders(),
         api::decoders(),

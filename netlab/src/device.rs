@@ -261,8 +261,11 @@ impl Seen {
                 Some(text) => state.learn(device, text),
                 None => state.frames.push((Instant::now(), bytes.to_vec())),
             },
-            Event::Knocked { .. } | Event::Refused { .. } | Event::Unreachable { .. } | Event::Dht { .. } => {
-            }
+            Event::Knocked { .. }
+            | Event::Refused { .. }
+            | Event::Unreachable { .. }
+            | Event::Dht { .. }
+            | Event::Stream { .. } => {}
         }
         drop(state);
         self.changed.notify_all();

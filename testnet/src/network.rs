@@ -196,7 +196,8 @@ impl Network {
                 self.ends.remove(&key);
             }
             Command::LanSecrets(secrets) => end.secrets = secrets,
-            Command::Invitations(_) | Command::Will(_) | Command::NetworkChanged => {}
+            // Virtual links have no streams: whoever wanted one gets no answer.
+            Command::Open { .. } | Command::Invitations(_) | Command::Will(_) | Command::NetworkChanged => {}
         }
     }
 

@@ -367,7 +367,8 @@ impl World {
                     }
                 }
                 // The pump gave them.
-                Effect::Answer(_) | Effect::Publish(_) => {}
+                // There are no streams on virtual links.
+                Effect::Files(_) | Effect::Answer(_) | Effect::Publish(_) => {}
             }
         }
     }

@@ -20,6 +20,8 @@ const BARS: &[Bar] = &[
     measured::THROUGHPUT,
     measured::CATCH_UP,
     measured::KILL,
+    measured::FILE,
+    measured::FILE_KILL,
     measured::IDLE,
     measured::CANARY,
     strangers::BAR,

@@ -42,30 +42,29 @@ impl SealingKey {
         Ok(body)
     }
 
-    /// Encrypts in place what stands between the first [`NONCE`](Self::NONCE) and the last [`TAG`](Self::TAG) bytes, and fills
-    /// those, so that the whole is what [`seal`](Self::seal) would have made. Fewer bytes than that are left as they are.
-    pub fn seal_in_place(&self, context: &[u8], sealed: &mut [u8]) -> Result<(), SealError> {
-        let (nonce, rest) = sealed.split_at_mut_checked(Self::NONCE).ok_or(SealError)?;
-        let end = rest.len().checked_sub(Self::TAG).ok_or(SealError)?;
-        let (body, tag) = rest.split_at_mut_checked(end).ok_or(SealError)?;
-        let (chosen, made) =
-            self.0.seal_in_place_separate_tag(Aad::from(context), body).map_err(|_| SealError)?;
-        nonce.copy_from_slice(chosen.as_ref());
-        tag.copy_from_slice(made.as_ref());
+    /// Encrypts bytes where they stand, and puts tag and nonce behind them: `ciphertext ‖ tag (16) ‖ nonce (12)`.
+    pub fn seal_appending(&self, context: &[u8], bytes: &mut Vec<u8>) {
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(context), bytes)
+            .expect("AES-GCM seals anything shorter than 64 GiB");
+        bytes.extend_from_slice(nonce.as_ref());
+    }
+
+    /// Decrypts where it stands what [`seal_appending`](Self::seal_appending) made under the same key and context; only the plain bytes
+    /// are left. What does not open is left altered.
+    pub fn open_appended(&self, context: &[u8], bytes: &mut Vec<u8>) -> Result<(), SealError> {
+        let end = bytes.len().checked_sub(NONCE).ok_or(SealError)?;
+        let (body, nonce) = bytes.split_at_mut_checked(end).ok_or(SealError)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
+        let plain = self.0.open_in_place(nonce, Aad::from(context), body).map_err(|_| SealError)?;
+        let len = plain.len();
+        bytes.truncate(len);
         Ok(())
     }
 
-    /// Decrypts in place what [`seal`](Self::seal) made; the plain bytes stand behind the first [`NONCE`](Self::NONCE).
-    pub fn open_in_place<'s>(&self, context: &[u8], sealed: &'s mut [u8]) -> Result<&'s mut [u8], SealError> {
-        let (nonce, body) = sealed.split_at_mut_checked(Self::NONCE).ok_or(SealError)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
-        self.0.open_in_place(nonce, Aad::from(context), body).map_err(|_| SealError)
-    }
-
-    /// How many bytes stand before what is sealed.
+    /// How many bytes a nonce has.
     pub const NONCE: usize = NONCE;
-    /// How many bytes stand behind it.
-    pub const TAG: usize = 16;
     /// How many bytes sealing adds.
     pub const OVERHEAD: usize = NONCE + 16;
 }
@@ -82,14 +81,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sealing_in_place_makes_the_same() {
+    fn what_is_sealed_where_it_stands_opens_in_the_same_context_only() {
         let key = SealingKey::new(&[7; 32]);
-        let mut sealed = [&[0; SealingKey::NONCE][..], b"plain", &[0; SealingKey::TAG]].concat();
-        key.seal_in_place(b"context", &mut sealed).unwrap();
-        assert_eq!(key.open(b"context", &sealed).unwrap(), b"plain");
-        assert_eq!(key.open_in_place(b"other", &mut sealed.clone()), Err(SealError));
-        assert_eq!(key.open_in_place(b"context", &mut sealed).unwrap(), b"plain");
-        assert_eq!(key.seal_in_place(b"context", &mut [0; 27]), Err(SealError), "no room for nonce and tag");
+        let mut sealed = b"plain".to_vec();
+        key.seal_appending(b"context", &mut sealed);
+        assert_eq!(sealed.len(), 5 + SealingKey::OVERHEAD);
+        assert_eq!(key.open_appended(b"other", &mut sealed.clone()), Err(SealError));
+        for at in 0..sealed.len() {
+            let mut bad = sealed.clone();
+            bad[at] ^= 1;
+            assert_eq!(key.open_appended(b"context", &mut bad), Err(SealError), "byte {at}");
+            assert_eq!(
+                key.open_appended(b"context", &mut sealed[..at].to_vec()),
+                Err(SealError),
+                "cut at {at}"
+            );
+        }
+        key.open_appended(b"context", &mut sealed).unwrap();
+        assert_eq!(sealed, b"plain");
     }
 
     #[test]

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! # Specification
-//! `docs/spec/09-files.md`
+//! `docs/spec/10-files.md`
 
 #![warn(missing_docs)]
 

@@ -8,10 +8,8 @@ use wire::{is_unsafe_in_names, limits};
 /// `_`; names of devices get one in front; a long name keeps its ending.
 pub fn safe_name(told: &str) -> String {
     let last = told.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut name: String = last
-        .chars()
-        .map(|c| if is_unsafe_in_names(c) || "<>:\"|?*".contains(c) { '_' } else { c })
-        .collect();
+    let mut name: String =
+        last.chars().map(|c| if is_unsafe_in_names(c) || "<>:\"|?*".contains(c) { '_' } else { c }).collect();
     name.truncate(name.trim_end_matches([' ', '.']).len());
     let name = name.trim_start();
     let name = match name.chars().next() {

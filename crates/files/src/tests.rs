@@ -178,16 +178,18 @@ fn three_holders_share_the_work() {
 #[test]
 fn a_holder_with_wrong_bytes_is_named_and_banned_and_the_others_go_on() {
     let source = Source::new(12);
-    let peers = vec![(Manner::Lies(3), ChunkMap::full(12)), (Manner::Honest, ChunkMap::full(12))];
-    // Whoever gets the third chunk depends on the order of asking; the liar is the only one who has it here.
+    // Whoever is asked for the third chunk depends on the order of asking; not the second, who lacks it.
     let mut second = ChunkMap::full(12);
     second.remove(3);
-    let peers = vec![peers[0].clone(), (Manner::Honest, second), (Manner::Honest, ChunkMap::full(12))];
+    let peers = vec![
+        (Manner::Lies(3), ChunkMap::full(12)),
+        (Manner::Honest, second),
+        (Manner::Honest, ChunkMap::full(12)),
+    ];
     let (mut fetch, _, dropped) = run(&source, ChunkMap::default(), peers);
     assert_eq!(fetch.held().count(), 12);
     assert!(dropped.is_empty() || dropped == [(device(1), Fault::WrongBytes)]);
-    let (alone, _, dropped) =
-        run(&source, ChunkMap::default(), vec![(Manner::Lies(3), ChunkMap::full(12))]);
+    let (alone, _, dropped) = run(&source, ChunkMap::default(), vec![(Manner::Lies(3), ChunkMap::full(12))]);
     assert_eq!(dropped, [(device(1), Fault::WrongBytes)]);
     assert!(alone.is_banned(&device(1)) && alone.waits() && !alone.held().contains(3));
     assert!(!{ alone }.handle_holder(device(1), Duration::ZERO), "it is not asked again");

@@ -20,6 +20,7 @@ use tokio::{net::UnixStream, task::JoinHandle, time::sleep};
 use crate::socket_path;
 
 mod calls;
+mod files;
 mod groups;
 mod listen;
 mod messages;

@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod circles;
+mod files;
 mod groups;
 mod members;
 mod messages;
@@ -112,6 +113,11 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(messages::keep))
         .routes(routes!(messages::set_draft))
         .routes(routes!(members::block, members::unblock))
+        .routes(routes!(files::files, files::send_file))
+        .routes(routes!(files::file, files::do_file))
+        .routes(routes!(files::save_file))
+        .routes(routes!(files::file_job))
+        .routes(routes!(files::file_policy, files::set_file_policy))
 }
 
 #[derive(OpenApi)]
@@ -130,7 +136,8 @@ fn documented() -> OpenApiRouter<Desk> {
         (name = "circles", description = "Circles, invitations, tunnels"),
         (name = "members", description = "Members, devices, verification"),
         (name = "conversations", description = "Conversations and messages"),
-        (name = "messages", description = "What becomes of a message: answers, edits, signs; and finding it again")
+        (name = "messages", description = "What becomes of a message: answers, edits, signs; and finding it again"),
+        (name = "files", description = "Files that are offered in conversations")
     )
 )]
 struct Description;

@@ -16,6 +16,7 @@ mod down;
 mod edit;
 mod expire;
 mod export;
+mod files;
 mod forward;
 mod found;
 mod groups;
@@ -85,6 +86,7 @@ commands! {
     Pin => pin,
     Forward => forward,
     Search => search,
+    Files => files,
     Expire => expire,
     Keep => keep,
     Tail => tail,

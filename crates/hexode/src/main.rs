@@ -11,6 +11,7 @@ mod passphrase;
 mod qr;
 mod resolve;
 mod session;
+mod size;
 mod table;
 mod text;
 mod time;

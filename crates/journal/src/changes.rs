@@ -93,6 +93,7 @@ impl Outcome {
             | Content::Pin { .. }
             | Content::Text(_)
             | Content::Post(_)
+            | Content::File(_)
             | Content::Expiry { .. }
             | Content::End => {}
         }

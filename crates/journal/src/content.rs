@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use wire::{ChainHead, EntryId, MemberId, MessageId, decode, limits};
 
-use crate::Target;
+use crate::{Offer, Target};
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Content {
     },
     /// Where the chains of a removed device end stands in the header.
     End,
+    /// A file is offered.
+    File(Offer),
 }
 
 /// A text with more to it.
@@ -107,6 +109,12 @@ pub enum ContentError {
     /// Messages are erased later than [`limits::EXPIRY_S`].
     #[error("messages can be erased after at most {} days", limits::EXPIRY_S / 86_400)]
     ExpiresTooLate,
+    /// The file's name is empty, longer than [`limits::FILE_NAME`], or would be shown other than it is.
+    #[error("a file's name has 1 to {} bytes and no control or invisible characters", limits::FILE_NAME)]
+    NoFileName,
+    /// The file's media type is longer than [`limits::FILE_KIND`] or none.
+    #[error("that is no media type")]
+    NoFileKind,
 }
 
 /// A body as encoded: the salt keeps the hash in the header from betraying a short text after it was erased.
@@ -138,6 +146,7 @@ impl Content {
                 Err(ContentError::NoSign)
             }
             Self::Expiry { after_s } if *after_s > limits::EXPIRY_S => Err(ContentError::ExpiresTooLate),
+            Self::File(offer) => offer.check(),
             Self::React { .. } | Self::Expiry { .. } | Self::Delete | Self::Pin { .. } | Self::End => Ok(()),
         }
     }
@@ -146,7 +155,7 @@ impl Content {
     pub fn suits(&self, beside: Option<&Beside>) -> bool {
         matches!(
             (self, beside),
-            (Self::Text(_) | Self::Post(_), None)
+            (Self::Text(_) | Self::Post(_) | Self::File(_), None)
                 | (Self::Edit { .. }, Some(Beside::Edit(_)))
                 | (Self::Delete, Some(Beside::Delete(_)))
                 | (Self::React { .. }, Some(Beside::React(_)))
@@ -161,7 +170,16 @@ impl Content {
         match self {
             Self::Text(text) | Self::Edit { text, .. } => Some(text),
             Self::Post(post) => Some(&post.text),
+            Self::File(offer) => Some(&offer.text),
             Self::Delete | Self::React { .. } | Self::Pin { .. } | Self::Expiry { .. } | Self::End => None,
+        }
+    }
+
+    /// Returns the file that is offered, if one is.
+    pub fn offer(&self) -> Option<&Offer> {
+        match self {
+            Self::File(offer) => Some(offer),
+            _ => None,
         }
     }
 

@@ -55,6 +55,7 @@ mod conversation;
 mod entry;
 mod group;
 mod journal;
+mod offer;
 mod vouched;
 
 pub use changes::{Change, ExpiryRules, Outcome, Place, Target};
@@ -63,6 +64,7 @@ pub use conversation::{Descriptor, DescriptorError, GroupFounding, Membership, S
 pub use entry::{Entry, Header, SignedRun, seal_runs};
 pub use group::{Act, ActError, Deed, Gone, GroupError, GroupRoster, Participant};
 pub use journal::{Chain, Ended, Fork, Journal, Placed, RunError, TookActs, WriteError};
+pub use offer::Offer;
 pub use vouched::Vouched;
 
 #[cfg(test)]

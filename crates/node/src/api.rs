@@ -11,11 +11,15 @@ use utoipa::ToSchema;
 use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId};
 
 mod access;
+mod files;
 mod group;
 mod guard;
 mod talk;
 
 pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
+pub use files::{
+    DoFile, File, FileAct, FileJob, FilePolicy, FileSource, FileState, SaveFile, SendFile, SetFilePolicy,
+};
 pub use group::{AddToGroup, Former, Group, Participant, Rename, SetRole, Share};
 pub use guard::{Guard, SetGuard};
 pub use talk::{
@@ -584,6 +588,9 @@ pub struct Message {
     /// The text; absent when it was erased or is of a kind this program does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The file that it offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
     /// How far it has come.
     pub delivery: Delivery,
     /// Why there is no text.
@@ -696,6 +703,14 @@ pub enum Event {
         circle: CircleId,
         /// The message as it is now.
         message: Message,
+    },
+    /// A file came on, came to a halt, or is all here.
+    File {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
+        /// The file as it is now.
+        file: File,
     },
     /// A conversation's settings or draft changed, or many of its messages at once: read it again.
     Conversation {

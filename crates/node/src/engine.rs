@@ -14,6 +14,8 @@ mod circle;
 mod compose;
 mod contacts;
 mod dht;
+mod exchange;
+mod files;
 mod flow;
 mod groups;
 mod guard;
@@ -41,6 +43,7 @@ pub use crate::early::Early;
 use crate::{
     api::{self, ApiError},
     error::{from_create, from_open, from_store, locked},
+    files::{Command, Report},
 };
 pub(crate) use circle::CircleState;
 
@@ -52,6 +55,8 @@ pub enum Input {
     Tunnel(CircleId, tunnel::Event, Early),
     /// A circle's tunnel could not be started.
     TunnelFailed(CircleId, String),
+    /// Something became of a file.
+    Files(CircleId, Report),
 }
 
 impl fmt::Debug for Input {
@@ -60,6 +65,7 @@ impl fmt::Debug for Input {
             Self::Request(_) => f.write_str("Request"),
             Self::Tunnel(circle, event, _) => write!(f, "Tunnel({circle:?}, {event:?})"),
             Self::TunnelFailed(circle, _) => write!(f, "TunnelFailed({circle:?})"),
+            Self::Files(circle, report) => write!(f, "Files({circle:?}, {report:?})"),
         }
     }
 }
@@ -73,6 +79,8 @@ pub enum Effect {
     Tunnel(CircleId, tunnel::Command),
     /// Answers a front end's request.
     Answer(Answer),
+    /// Does something about files.
+    Files(Command),
     /// Tells front ends what happened.
     Publish(Box<api::Event>),
 }
@@ -251,6 +259,7 @@ impl Engine {
         }
         let shut = |circle: &CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
         let mut effects: Vec<_> = open.circles.keys().map(shut).collect();
+        effects.push(Effect::Files(Command::Close));
         effects.push(Effect::Publish(Box::new(api::Event::Locked)));
         effects
     }
@@ -261,6 +270,8 @@ impl Engine {
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();
+        let places = circles.values().flat_map(CircleState::file_places).collect();
+        effects.push(Effect::Files(Command::Open { store: vault.chunk_store(), keep: places }));
         effects.push(Effect::Publish(Box::new(api::Event::Unlocked)));
         let unindexed = vault.unindexed(1).map_err(|error| from_store(&error))?;
         let index_at = (!unindexed.is_empty()).then_some(Duration::ZERO);
@@ -407,6 +418,10 @@ impl Open {
                     }
                     Ok(())
                 }
+                Input::Files(circle, report) => match (self.circles.get_mut(&circle), &failed) {
+                    (Some(circle), None) => circle.handle_report(&mut { ctx }, report),
+                    _ => Ok(()),
+                },
             };
             // The requests that follow must still be answered.
             failed = failed.or(handled.err());

@@ -17,6 +17,7 @@ pub mod api;
 mod early;
 pub mod engine;
 mod error;
+pub mod files;
 mod node;
 mod pump;
 mod selfcheck;

@@ -1,5 +1,7 @@
 //! The handle that front ends hold.
 
+mod files;
+
 use std::sync::atomic::Ordering;
 
 use tokio::sync::{broadcast, oneshot};
@@ -16,7 +18,7 @@ use crate::{
 /// A running node; clones are handles on the same one.
 #[derive(Debug, Clone)]
 pub struct Node {
-    shell: Shell,
+    pub(crate) shell: Shell,
 }
 
 impl Node {
@@ -498,7 +500,7 @@ impl Node {
     }
 
     /// Asks for something that a person does.
-    async fn call<T, F>(&self, act: F) -> Result<T, ApiError>
+    pub(crate) async fn call<T, F>(&self, act: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,
@@ -507,7 +509,7 @@ impl Node {
     }
 
     /// Asks for something that front ends ask for by themselves, too: it does not keep the node from locking itself.
-    async fn glance<T, F>(&self, act: F) -> Result<T, ApiError>
+    pub(crate) async fn glance<T, F>(&self, act: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,

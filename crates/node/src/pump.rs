@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use crate::{
     Node, api,
     engine::{Effect, Engine, Input, Time},
+    files::Jobs,
     shell::{EVENTS, Opening, Order, Shell},
 };
 
@@ -23,7 +24,8 @@ impl Pump {
     pub fn new() -> (Node, Self) {
         let (orders, queue) = unbounded();
         let (events, _) = broadcast::channel(EVENTS);
-        let node = Node::new(Shell { orders, events: events.clone(), access: Arc::default() });
+        let (access, jobs) = (Arc::default(), Jobs::default());
+        let node = Node::new(Shell { orders, events: events.clone(), access, jobs });
         (node, Self { orders: queue, events })
     }
 

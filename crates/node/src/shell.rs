@@ -24,6 +24,7 @@ use crate::{
     api::{self, ApiError},
     early::Early,
     engine::{Answer, Effect, Engine, Input, Setup, Time},
+    files::{Command, FilesShell, Jobs},
 };
 
 /// What the engine's thread is told.
@@ -61,6 +62,7 @@ pub(crate) struct Shell {
     pub(crate) orders: Sender<Order>,
     pub(crate) events: broadcast::Sender<api::Event>,
     pub(crate) access: Arc<AtomicU64>,
+    pub(crate) jobs: Jobs,
 }
 
 impl Shell {
@@ -69,7 +71,9 @@ impl Shell {
         let (orders, queue) = unbounded();
         let (events, _) = broadcast::channel(EVENTS);
         let access = Arc::new(AtomicU64::new(0));
+        let jobs = Jobs::default();
         let run = Run {
+            files: FilesShell::new(Handle::current(), orders.clone(), jobs.clone()),
             started: Instant::now(),
             queue,
             orders: orders.clone(),
@@ -83,7 +87,7 @@ impl Shell {
             let engine = Engine::new(setup, Box::new(OsEntropy), run.time());
             run.run(engine);
         })?;
-        Ok(Self { orders, events, access })
+        Ok(Self { orders, events, access, jobs })
     }
 
     /// Queues an order; `false` if the thread has ended.
@@ -103,6 +107,7 @@ struct Run {
     tunnels: BTreeMap<CircleId, Slot>,
     /// How many tunnels were started. What an earlier one of a circle still says is not taken for a later one's.
     starts: u64,
+    files: FilesShell,
 }
 
 /// A circle's tunnel.
@@ -217,8 +222,10 @@ impl Run {
 
     /// Carries out what locking decided, and says so when the last tunnel has dropped its keys.
     fn end_tunnels(&mut self, effects: Vec<Effect>, done: oneshot::Sender<()>) {
+        let files = self.files.close();
         let tunnels = self.carry_effects(effects);
         self.runtime.spawn(async move {
+            files.await;
             for tunnel in tunnels {
                 tunnel.stopped().await;
             }
@@ -249,6 +256,7 @@ impl Run {
                         None => {}
                     }
                 }
+                Effect::Files(command) => self.carry_files(command),
                 Effect::Answer(answer) => answers.push(answer),
                 Effect::Publish(event) => {
                     // Before anybody is answered: what he asks next is asked of what is so now.
@@ -265,6 +273,14 @@ impl Run {
             let _ = self.events.send(event);
         }
         ended
+    }
+
+    fn carry_files(&mut self, command: Command) {
+        let tunnel = command.circle().and_then(|circle| match &self.tunnels.get(&circle)?.state {
+            State::Running(tunnel) => Some(tunnel.clone()),
+            State::Starting(_) => None,
+        });
+        self.files.carry_out(command, tunnel);
     }
 
     fn start_tunnel(&mut self, config: tunnel::Config) {

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr};
 use tokio::sync::oneshot;
 use wire::DeviceId;
 
-use crate::{LinkId, Snapshot, Willing};
+use crate::{Class, LinkId, Snapshot, Stream, Willing};
 
 /// What the engine tells the tunnel to do.
 #[derive(Debug)]
@@ -29,6 +29,19 @@ pub enum Command {
         link: LinkId,
         /// The frame's bytes, at most [`wire::limits::FRAME`].
         frame: Vec<u8>,
+    },
+    /// Opens a stream beside a link's frames. There is no answer if that link is no longer up, or goes down before.
+    Open {
+        /// The device at the other end.
+        device: DeviceId,
+        /// The link, from [`Event::Up`](crate::Event::Up).
+        link: LinkId,
+        /// How urgent what this end writes is.
+        class: Class,
+        /// What it is for, at most [`wire::limits::OPENING`] bytes.
+        opening: Vec<u8>,
+        /// Takes the stream.
+        answer: oneshot::Sender<Stream>,
     },
     /// Closes the link to a device, if it has one. It is dialled again after a pause while it is allowed.
     Close {

@@ -3,7 +3,7 @@ use std::{fmt, net::SocketAddr, ops::Deref};
 use tokio::sync::OwnedSemaphorePermit;
 use wire::DeviceId;
 
-use crate::{RefuseReason, dht::DhtStatus};
+use crate::{RefuseReason, Stream, dht::DhtStatus};
 
 /// Names one link of this tunnel; never used again while the tunnel runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,17 @@ pub enum Event {
         invitation: [u8; 32],
         /// What he asks for, in the charter's encoding, undecoded.
         request: Vec<u8>,
+    },
+    /// The other side opened a stream beside the frames.
+    Stream {
+        /// The device at the other end.
+        device: DeviceId,
+        /// The link.
+        link: LinkId,
+        /// What it says the stream is for, undecoded.
+        opening: Vec<u8>,
+        /// The stream.
+        stream: Stream,
     },
     /// This newcomer was turned away; the knock is over.
     Refused {

@@ -66,6 +66,11 @@ impl Frames {
         Ok(body)
     }
 
+    /// Returns the stream, and what of it was read beyond the last frame.
+    pub(crate) fn into_rest(self) -> (RecvStream, Bytes) {
+        (self.stream, self.rest)
+    }
+
     async fn refill(&mut self) -> Result<bool, FrameError> {
         match self.stream.read_chunk(READ).await? {
             Some(chunk) => {

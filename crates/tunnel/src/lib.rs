@@ -45,6 +45,7 @@ mod pass;
 mod pulse;
 mod shell;
 mod status;
+mod stream;
 mod tls;
 mod transport;
 mod tunnel;
@@ -57,5 +58,6 @@ pub use forward::Willing;
 pub use status::{
     BlamedStatus, ChannelClass, Fault, ForwardedStatus, LinkStatus, PathStatus, Snapshot, UnreachableStatus,
 };
+pub use stream::{Broken, Class, Inlet, Outlet, Stream};
 pub use tls::key_exchange_groups;
 pub use tunnel::Tunnel;

@@ -14,18 +14,20 @@ use iroh::{
     endpoint::{Connection, ConnectionError, SendStream, VarInt},
 };
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, Semaphore, mpsc, oneshot},
     task::AbortHandle,
     time::{sleep, timeout},
 };
 use wire::{DeviceId, limits};
 
 use crate::{
-    ChannelClass, DownReason, Event, EventSink, LinkId, LinkStatus, PathStatus, Received, Remote,
+    ChannelClass, Class, DownReason, Event, EventSink, LinkId, LinkStatus, PathStatus, Received, Remote,
+    Stream,
     forward::{self, Forwarding, Leg, Through, Told},
     framing::{self, FrameError, Frames},
     pulse::{Beat, Pulse},
-    transport::code,
+    stream,
+    transport::{self, code},
 };
 
 /// A link between its `Up` and its `Down`.
@@ -95,7 +97,7 @@ pub(crate) enum Turn {
 
 /// What happens on a link, for whoever feels its pulse.
 #[derive(Debug, Default)]
-struct Activity {
+pub(crate) struct Activity {
     said: AtomicBool,
     frames: AtomicBool,
     changed: AtomicBool,
@@ -110,6 +112,11 @@ enum Out {
 }
 
 impl Activity {
+    /// Notes that something was sent.
+    pub(crate) fn note_said(&self) {
+        self.note(&self.said);
+    }
+
     fn note(&self, what: &AtomicBool) {
         // Noted many times a round trip: the one who looks is woken by the first only.
         if !what.swap(true, Ordering::Relaxed) {
@@ -130,6 +137,7 @@ impl Link {
             queued.fetch_add(hello.len() + OVERHEAD, Ordering::Relaxed);
             outbox.send(Out::Always(hello)).expect("the receiver is in hand");
         }
+        transport::widen(&connection);
         let activity = Arc::new(Activity::default());
         let open = Arc::new(Mutex::new(true));
         sink.deliver(Event::Up { device, link: id, initiated, remote: remote(&connection) });
@@ -155,7 +163,9 @@ impl Link {
                 .await;
             }
         };
+        let doorman = admit(connection.clone(), (device, id), sink.clone(), open.clone(), activity.clone());
         let mut tasks = vec![
+            tokio::spawn(doorman).abort_handle(),
             tokio::spawn(reader).abort_handle(),
             tokio::spawn(writer).abort_handle(),
             tokio::spawn(watcher).abort_handle(),
@@ -198,6 +208,12 @@ impl Link {
         // The writer ends only with the connection, of which the reader tells the shell.
         let _ = self.outbox.send(Out::Frame(frame));
         Ok(())
+    }
+
+    /// Opens a stream beside the frames.
+    pub(crate) fn open(&self, class: Class, opening: Vec<u8>, answer: oneshot::Sender<Stream>) {
+        let (connection, activity) = (self.connection.clone(), self.activity.clone());
+        tokio::spawn(stream::open(connection, activity, (class, opening), answer));
     }
 
     /// Closes the connection and delivers `Down`, the link's last event.
@@ -328,6 +344,27 @@ async fn read(
         }
         sink.deliver(Event::Frame { device, link, bytes: Received::new(bytes, permit) });
         activity.note(&activity.frames);
+    }
+}
+
+/// Delivers the streams that the other end opens, each when it has said what for.
+async fn admit(
+    connection: Connection,
+    (device, link): (DeviceId, LinkId),
+    sink: Arc<dyn EventSink>,
+    open: Arc<Mutex<bool>>,
+    activity: Arc<Activity>,
+) {
+    while let Ok((send, recv)) = connection.accept_bi().await {
+        let (sink, open, activity) = (sink.clone(), open.clone(), activity.clone());
+        // How many there are at a time is bounded by the transport.
+        tokio::spawn(async move {
+            let Some((opening, stream)) = stream::hear(send, recv, activity).await else { return };
+            let open = open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if *open {
+                sink.deliver(Event::Stream { device, link, opening, stream });
+            }
+        });
     }
 }
 

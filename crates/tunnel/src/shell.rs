@@ -264,12 +264,17 @@ impl Shell {
 
     /// Handles one command; `true` means stop.
     fn handle_command(&mut self, command: Command) -> bool {
-        self.stale |= !matches!(command, Command::Send { .. } | Command::Snapshot(_));
+        self.stale |= !matches!(command, Command::Send { .. } | Command::Open { .. } | Command::Snapshot(_));
         match command {
             Command::Allow(devices) => self.allow(devices),
             Command::Invitations(invitations) => self.gate.invite(&invitations),
             Command::Know { device, addresses } => self.know(device, &addresses),
             Command::Send { device, link, frame } => self.send(device, link, frame),
+            Command::Open { device, link, class, opening, answer } => {
+                if let Some(up) = self.links.get(&device).filter(|up| up.id == link) {
+                    up.open(class, opening, answer);
+                }
+            }
             Command::Close { device, reason } => self.close(device, reason),
             Command::Part { device, link, frames } => self.part(device, link, frames),
             Command::Knock { hints, knock } => self.knock(hints, knock),

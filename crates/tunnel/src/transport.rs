@@ -5,6 +5,8 @@ use std::time::Duration;
 use iroh::endpoint::{Connection, ConnectionState, MtuDiscoveryConfig, QuicTransportConfig, VarInt};
 use rustls::NamedGroup;
 
+use crate::stream::STREAMS;
+
 /// Which end of a link a configuration is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -32,7 +34,8 @@ pub(crate) fn config(side: Side, silence: Duration) -> QuicTransportConfig {
         .datagram_send_buffer_size(DATAGRAMS)
         .stream_receive_window(VarInt::from_u32(WINDOW))
         .receive_window(VarInt::from_u32(WINDOW))
-        .send_window(2 * u64::from(WINDOW))
+        // Files wait in it, too, and frames must not wait for them.
+        .send_window(8 * u64::from(WINDOW))
         .max_idle_timeout(Some(VarInt::from_u32(silence).into()))
         .default_path_max_idle_timeout(PATH_SILENCE)
         .default_path_keep_alive_interval(keep_alive)
@@ -44,6 +47,13 @@ pub(crate) fn config(side: Side, silence: Duration) -> QuicTransportConfig {
         .allow_spin(false)
         .mtu_discovery_config(Some(mtu))
         .build()
+}
+
+/// Gives a connection room for streams beside its frames, once the other end has proved who it is: all together have so much
+/// that those which nobody reads stop no other.
+pub(crate) fn widen(connection: &Connection) {
+    connection.set_max_concurrent_bi_streams(VarInt::from_u32(1 + STREAMS));
+    connection.set_receive_window(VarInt::from_u32(4 * WINDOW));
 }
 
 /// Returns the name of the key exchange, if it is the one we insist on.
@@ -58,7 +68,7 @@ pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Op
 
 /// After how long without a packet a path counts as gone: two keep-alives lost, and some.
 const PATH_SILENCE: Duration = Duration::from_secs(60);
-/// How much may be under way on one link, each way: 20 MB/s at a round trip of 50 ms.
+/// How much may be under way on one stream, each way: 20 MB/s at a round trip of 50 ms.
 ///
 /// noq 1.4 keeps unread data packet by packet and closes the connection at some two thousand packets, calling them
 /// gaps. A mebibyte is half as many full packets.

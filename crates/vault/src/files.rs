@@ -57,6 +57,11 @@ impl Files {
         self.dir.join(DATABASE)
     }
 
+    /// Where the chunks of files are.
+    pub(crate) fn chunks(&self) -> PathBuf {
+        self.dir.join(CHUNKS)
+    }
+
     /// Where a database is made before it counts.
     pub(crate) fn unfinished_database(&self) -> PathBuf {
         self.dir.join(UNFINISHED_DATABASE)
@@ -160,6 +165,10 @@ impl Files {
                 remove(&self.dir.join(format!("{name}{suffix}")))?;
             }
         }
+        match fs::remove_dir_all(self.chunks()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         remove(&self.dir.join(LOCK))?;
         match fs::remove_dir(&self.dir) {
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
@@ -195,3 +204,4 @@ const UNFINISHED_DATABASE: &str = "vault.db.new";
 /// What SQLite puts beside a database, and the database itself.
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 const LOCK: &str = "vault.lock";
+const CHUNKS: &str = "files";

@@ -34,12 +34,14 @@
 
 mod change;
 mod charter;
+mod chunks;
 mod circle;
 mod conversation;
 mod device;
 mod draft;
 mod entry;
 mod error;
+mod file;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -65,12 +67,14 @@ mod tests;
 
 pub use change::Lacking;
 pub use charter::{CharterEntries, CharterRecord};
+pub use chunks::{ChunkFile, ChunkStore};
 pub use circle::{CircleRecord, CircleState, NewCircle, RendezvousRecord};
 pub use conversation::ConversationRecord;
 pub use device::{AddressRecord, AddressSource, VerificationMethod, VerificationRecord};
 pub use draft::DraftRecord;
 pub use entry::{Appended, EntryKind, EntryRecord, ForkRecord, Gone, Head};
 pub use error::{CreateError, OpenError, Part, StoreError, WipeError};
+pub use file::{FilePlace, FileRecord, FileState};
 pub use guard::{Tries, Unlocked};
 pub use harden::harden_process;
 pub use invitation::IssuedInvitation;

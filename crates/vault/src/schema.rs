@@ -1,7 +1,8 @@
 use sqlcipher::rusqlite::{self, Connection};
 
 /// What a database needs to come from each version to the next, from nothing on. Only ever appended to.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
 
 /// What became of a database's schema.
 #[derive(Debug, PartialEq, Eq)]

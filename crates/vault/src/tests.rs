@@ -8,6 +8,7 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, MemberId, MessageId, Signat
 use crate::*;
 
 mod canary;
+mod chunks;
 mod crash;
 mod erase;
 mod full;

@@ -6,7 +6,7 @@ use wire::DeviceId;
 use zeroize::Zeroizing;
 
 use crate::{
-    ConversationRow, Kdf, Passphrase,
+    ChunkStore, ConversationRow, Kdf, Passphrase,
     error::{CreateError, OpenError, Part, StoreError, WipeError},
     files::{Files, FilesError},
     guard::Guard,
@@ -207,6 +207,11 @@ impl Vault {
         })
     }
 
+    /// Returns where the chunks of files are kept.
+    pub fn chunk_store(&self) -> ChunkStore {
+        ChunkStore::new(self.files.chunks())
+    }
+
     /// Returns the key under which the keys of encrypted files stand.
     pub fn danger_blob_key(&self) -> &[u8; 32] {
         &self.blob_key
@@ -303,7 +308,7 @@ impl From<KdfError> for OpenError {
 }
 
 /// How many prepared statements are kept: more than this crate has.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 112;
 
 /// Set on every connection, after the key and before anything else.
 ///

@@ -1,11 +1,11 @@
-//! Tries the vectors under `vectors/frame` and `vectors/name`, in both directions.
+//! Tries the vectors under `vectors/frame`, `vectors/opening` and `vectors/name`, in both directions.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first thing amiss")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use hexode_wire::{self as wire, DecodeError, Frame, Name};
+use hexode_wire::{self as wire, DecodeError, Frame, Name, Opening};
 use serde::{Serialize, de::DeserializeOwned};
 
 struct Vector {
@@ -58,6 +58,11 @@ fn try_all<T: Serialize + DeserializeOwned>(kind: &str, decode: impl Fn(&[u8]) -
 #[test]
 fn frame_vectors_hold() {
     try_all("frame", Frame::decode);
+}
+
+#[test]
+fn opening_vectors_hold() {
+    try_all("opening", Opening::decode);
 }
 
 #[test]

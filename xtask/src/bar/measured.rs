@@ -39,6 +39,20 @@ pub(crate) const KILL: Bar = Bar {
     run: || measure(&["kill"]),
 };
 
+pub(crate) const FILE: Bar = Bar {
+    name: "file",
+    what: "1 GiB from node to node, sealed on both disks, verified, durable at the end; beside bare iroh from memory to memory",
+    limit: "at least 0.75 × bare, at most 4 CPU-s per GB for both ends and 100 MiB",
+    run: || measure(&["file"]),
+};
+
+pub(crate) const FILE_KILL: Bar = Bar {
+    name: "file-kill",
+    what: "SIGKILL of either side at 100 random points of a transfer of 1 GiB",
+    limit: "bit-exact, at most 1 MiB sent again each time",
+    run: || measure(&["file-kill"]),
+};
+
 pub(crate) const CANARY: Bar = Bar {
     name: "canary",
     what: "names, texts, passphrase and invitation, looked for in all files of two nodes and their core dumps",

@@ -60,6 +60,9 @@ mod tests {
             ("POST", "/v1/circles/c/invitations", Scope::Admin),
             ("DELETE", "/v1/circles/c/members/m", Scope::Admin),
             ("PUT", "/v1/circles/c/devices/d/verification", Scope::Admin),
+            // They name paths of this machine.
+            ("POST", "/v1/circles/c/files", Scope::Admin),
+            ("POST", "/v1/circles/c/files/m/save", Scope::Admin),
             ("POST", "/v1/circles", Scope::Admin),
             ("POST", "/v1/join", Scope::Admin),
             ("POST", "/v1/stop", Scope::Admin),

@@ -6,9 +6,23 @@ use serde_json::Value;
 
 /// Translates the description's schemas into TypeScript, a type for each. Types cost the page no byte.
 pub(crate) fn types(openapi: &str) -> String {
+    let head = "import type { File } from './files';\n\nexport type * from './files';\n\n";
+    some_types(openapi, head, |name| !is_of_files(name))
+}
+
+/// Translates those about files, which stand beside the others: neither list is too long to read.
+pub(crate) fn file_types(openapi: &str) -> String {
+    some_types(openapi, "import type { ApiError } from './generated';\n\n", is_of_files)
+}
+
+fn is_of_files(name: &str) -> bool {
+    name.contains("File")
+}
+
+fn some_types(openapi: &str, head: &str, wanted: fn(&str) -> bool) -> String {
     let description: Value = serde_json::from_str(openapi).unwrap();
-    let mut out = String::from(HEAD);
-    for (name, schema) in entries(&description["components"]["schemas"]) {
+    let mut out = format!("{HEAD}{head}");
+    for (name, schema) in entries(&description["components"]["schemas"]).filter(|(name, _)| wanted(name)) {
         comment(&mut out, "", schema);
         writeln!(out, "export type {name} = {};\n", of(schema, "")).unwrap();
     }

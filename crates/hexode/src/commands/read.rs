@@ -1,6 +1,6 @@
 use node::api::{Absence, Message, PageQuery, Progress, Quote, Step};
 
-use crate::{failure::Failure, session::Session, text, time};
+use crate::{failure::Failure, session::Session, size, text, time};
 
 /// Read a conversation, oldest first, and mark it as read
 #[derive(Debug, clap::Args)]
@@ -53,6 +53,7 @@ pub(super) fn show(message: &Message, with_id: bool) -> String {
     let id = if with_id { format!("{} ", message.id.short()) } else { String::new() };
     let quote = message.reply_to.as_ref().map(|quote| format!("[to {}] ", quoted(quote))).unwrap_or_default();
     let body = message.text.as_deref().map_or_else(|| absence(message).into(), text::block);
+    let body = message.file.as_ref().map_or(body.clone(), |file| offer(file, &body));
     let delivery = if message.mine && message.absent != Some(Absence::Deleted) {
         format!("  [{}]", delivery(message))
     } else {
@@ -60,6 +61,13 @@ pub(super) fn show(message: &Message, with_id: bool) -> String {
     };
     let (clock, name) = (time::minute(message.claimed_ms), text::line(&message.member_name));
     format!("{id}{clock} {name}: {quote}{body}{}{delivery}\n", marks(message))
+}
+
+/// Says what file is offered, and what is said with it.
+pub(super) fn offer(file: &node::api::File, said: &str) -> String {
+    let offered =
+        format!("[{}, {}: {}]", text::line(&file.name), size::bytes(file.size), super::files::state(file));
+    if said.is_empty() { offered } else { format!("{said} {offered}") }
 }
 
 /// Says which message is answered.

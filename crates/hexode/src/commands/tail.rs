@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use node::api::{CircleState, ErrorKind, Event};
+use node::api::{CircleState, ErrorKind, Event, FileState};
 use wire::ConversationId;
 
 use super::read;
@@ -49,10 +49,14 @@ impl Args {
                 Event::Missed { count } => {
                     format!("{count} events were missed: `hexode read` shows everything")
                 }
+                Event::File { file, .. } if file.state == FileState::Held => {
+                    format!("{} is here", text::line(&file.name))
+                }
                 Event::Locked => "the node was locked".into(),
                 Event::Unlocked => "the node was unlocked".into(),
                 Event::Receipt { .. }
                 | Event::Conversation { .. }
+                | Event::File { .. }
                 | Event::Standing { .. }
                 | Event::Tunnel { .. }
                 | Event::Tokens => continue,
@@ -90,6 +94,7 @@ fn of_circle(event: &Event) -> Option<wire::CircleId> {
         Event::Message { circle, .. }
         | Event::Changed { circle, .. }
         | Event::Conversation { circle, .. }
+        | Event::File { circle, .. }
         | Event::Receipt { circle, .. }
         | Event::Roster { circle }
         | Event::Standing { circle, .. }

@@ -6,6 +6,7 @@ mod bad_input;
 mod circle;
 mod device;
 mod errors;
+mod files;
 mod help;
 mod node;
 mod talk;

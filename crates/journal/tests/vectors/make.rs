@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crypto::{Entropy, SigningKey};
 use data_encoding::HEXLOWER;
 use hexode_journal::{
-    Act, Beside, Chain, Content, Descriptor, Ends, Entry, Header, Journal, Membership, Post, SignedRun,
+    Act, Beside, Chain, Content, Descriptor, Ends, Entry, Header, Journal, Membership, Offer, Post, SignedRun,
     Standing, Target, seal_runs,
 };
 use serde::Serialize;
-use wire::{ChainHead, CircleId, DeviceId, EntryId, MemberId, RawEntry, Run, limits};
+use wire::{ChainHead, CircleId, DeviceId, EntryId, FileId, MemberId, RawEntry, Run, limits};
 
 pub(crate) const CIRCLE: CircleId = CircleId::new([7; 32]);
 
@@ -205,6 +205,8 @@ fn entries(add: Add<'_>) {
     let reaction = Some(Beside::React(first.target()));
     let long = Content::React { sign: "x".repeat(limits::SIGN + 1) };
     good("entry-reaction-too-long", &ann.says_anything(reaction.clone(), &long, &first), None);
+    let disguised = Content::File(offer("beans\u{202e}txt.exe"));
+    good("entry-file-disguised", &ann.says_anything(None, &disguised, &first), None);
     let mut later = raw(&first);
     later.header.0.extend([0x7f, 1, 2, 3]);
     good("entry-of-a-later-version", &Entry::decode(later).unwrap(), None);
@@ -295,7 +297,13 @@ fn contents(target: Target) -> Vec<(&'static str, Option<Beside>, Content)> {
         ("pin", Some(Beside::Pin(target)), Content::Pin { pinned: true }),
         ("expiry", Some(Beside::Expiry), Content::Expiry { after_s: 86_400 }),
         ("end", Some(Beside::End(ends)), Content::End),
+        ("file", None, Content::File(offer("Beans & Söhne.txt"))),
     ]
+}
+
+fn offer(name: &str) -> Offer {
+    let (kind, text) = ("text/plain".to_owned(), "Look!".to_owned());
+    Offer { name: name.to_owned(), kind, size: 300, file: FileId::new([7; 32]), text }
 }
 
 /// Writes what an entry is that is no message.

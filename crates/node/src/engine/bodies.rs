@@ -133,6 +133,7 @@ impl CircleState {
         if beside_of(&record).is_some() {
             return self.apply_entry(ctx, place.conversation, row, &record);
         }
+        self.note_offer(ctx, row, &record)?;
         if ctx.watched {
             let message = self.show(ctx.tx, ctx.time.wall_ms, place.conversation, &record)?;
             ctx.publish(|| api::Event::Changed { circle: self.id, message });

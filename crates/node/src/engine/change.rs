@@ -71,6 +71,9 @@ impl CircleState {
             ctx.tx.set_expiry(row, &record.author, record.seq, Some(at_ms))?;
             self.expects(ctx, at_ms);
         }
+        if record.gone == Gone::Not {
+            self.note_offer(ctx, row, record)?;
+        }
         if ctx.watched {
             let message = self.show(ctx.tx, ctx.time.wall_ms, conversation, record)?;
             ctx.publish(|| api::Event::Message { circle: self.id, message });
@@ -103,7 +106,7 @@ impl CircleState {
                     && message.kind == EntryKind::Message
                     && self.same_member(record, &message)
                 {
-                    erase_message(ctx.tx, row, &message, Gone::Deleted)?;
+                    self.erase_message(ctx.tx, row, &message, Gone::Deleted)?;
                 }
                 self.publish_change(ctx, conversation, row, &target)?;
             }
@@ -300,6 +303,27 @@ impl CircleState {
         Ok(())
     }
 
+    /// Erases a message's body and what was said of it; the file that it offers goes when the turn ends, if no other does.
+    fn erase_message(
+        &mut self,
+        tx: &mut Turn<'_>,
+        row: ConversationRow,
+        message: &EntryRecord,
+        why: Gone,
+    ) -> Result<(), StoreError> {
+        // What was taken back stays so, also when its time is over.
+        if message.gone == Gone::Not {
+            let content = content_of(message);
+            let text = content.as_ref().and_then(Content::text);
+            tx.erase(row, &message.author, message.seq, why, text)?;
+            if let Some(offer) = content.as_ref().and_then(Content::offer) {
+                tx.remove_offer(row, &message.author, message.seq)?;
+                self.forget_offer(offer);
+            }
+        }
+        erase_changes(tx, row, message, why)
+    }
+
     /// Erases a part of the messages whose time is over, and returns in which conversations they were.
     pub(crate) fn expire_part(
         &mut self,
@@ -309,7 +333,7 @@ impl CircleState {
         let expired = tx.expired(self.row, now_ms, PART)?;
         let mut touched: Vec<ConversationId> = Vec::new();
         for (row, message) in &expired {
-            erase_message(tx, *row, message, Gone::Expired)?;
+            self.erase_message(tx, *row, message, Gone::Expired)?;
             let of = self.conversations.iter().find(|(_, known)| *known == row).map(|(id, _)| *id);
             touched.extend(of.filter(|id| !touched.contains(id)));
         }
@@ -331,22 +355,6 @@ pub(crate) fn held(
 ) -> Result<Option<EntryRecord>, StoreError> {
     let found = vault.entries_from(row, &target.author, target.seq, 1, 0)?.pop();
     Ok(found.filter(|record| target.is(&record.author, record.seq, &record.message)))
-}
-
-/// Erases a message's body and what was said of it.
-fn erase_message(
-    tx: &mut Turn<'_>,
-    row: ConversationRow,
-    message: &EntryRecord,
-    why: Gone,
-) -> Result<(), StoreError> {
-    // What was taken back stays so, also when its time is over.
-    if message.gone == Gone::Not {
-        let text = content_of(message);
-        let text = text.as_ref().and_then(Content::text);
-        tx.erase(row, &message.author, message.seq, why, text)?;
-    }
-    erase_changes(tx, row, message, why)
 }
 
 fn erase_changes(

@@ -21,6 +21,7 @@ use super::{
     Ctx, Effect, Setup,
     contacts::Contacts,
     dht,
+    files::Files,
     link::{ChainKey, Link},
     rekey::Rekey,
     share::Shares,
@@ -77,6 +78,8 @@ pub(crate) struct CircleState {
     /// The fresh key that waits until others know of it, and whether one does.
     pub(crate) rekey: Option<Rekey>,
     pub(crate) rekey_known: bool,
+    /// What is kept in memory of files.
+    pub(crate) files: Files,
     /// Entries this device wrote in this turn, not yet signed and stored.
     pub(crate) written: Vec<Entry>,
     /// Runs that were stored in this turn.
@@ -128,6 +131,7 @@ impl CircleState {
             own_fork: false,
             rekey: None,
             rekey_known: false,
+            files: Files::default(),
             written: Vec::new(),
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
@@ -305,6 +309,7 @@ impl CircleState {
         self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
         self.dht = std::mem::take(&mut old.dht);
+        self.inherit_files(&old.files, effects);
         effects.extend(old.links.keys().map(|device| self.close(*device)));
         if let (Standing::Awaiting, Some(invitation)) = (self.standing, &self.invitation) {
             effects.push(Effect::Tunnel(self.id, self.knock(invitation)));
@@ -429,6 +434,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     state.restore_shares(vault)?;
     state.restore_rekey(vault)?;
     state.own_fork = forks.iter().any(|(_, author)| *author == state.me);
+    state.restore_files(vault)?;
     for known in vault.addresses(record.row)? {
         state.known.entry(known.device).or_default().push(known.address);
     }

@@ -1,6 +1,6 @@
 //! What front ends ask for beside sending and reading: answers, edits, signs, pins, searches, what is kept.
 
-use journal::{Beside, Content, Post};
+use journal::{Beside, Content, Offer, Post};
 use vault::{ConversationRow, DraftRecord, EntryKind, EntryRecord, Gone};
 use wire::{CircleId, ConversationId, MemberId, MessageId};
 
@@ -84,11 +84,16 @@ impl Access<'_, '_> {
             let Some(text) = access.shown(circle, &named)?.text else {
                 return Err(gone().into());
             };
+            let offer = super::talk::content_of(&named.record).and_then(|content| content.offer().cloned());
             let to = circle.find_conversation(to)?;
             let to = circle.journal.open(to);
             circle.conversation_row(&mut access.ctx, to)?;
-            let post = Post { text, forwarded: true, ..Post::default() };
-            access.write(circle, to, None, &Content::Post(post))
+            let content = match offer {
+                // Whoever has the file serves it there, too.
+                Some(offer) => Content::File(Offer { text, ..offer }),
+                None => Content::Post(Post { text, forwarded: true, ..Post::default() }),
+            };
+            access.write(circle, to, None, &content)
         })
     }
 

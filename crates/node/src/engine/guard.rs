@@ -8,6 +8,7 @@ use super::{Access, Effect, Engine, RequestError, Time, VAULT};
 use crate::{
     api::{self, ApiError, ErrorKind},
     error::{from_open, from_wipe},
+    files::Command,
 };
 
 /// How long the person may do nothing before the node locks itself.
@@ -41,6 +42,7 @@ impl Engine {
             Some(open) => {
                 let shut = |circle: &wire::CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
                 effects.extend(open.circles.keys().map(shut));
+                effects.push(Effect::Files(Command::Close));
                 effects.push(Effect::Publish(Box::new(api::Event::Locked)));
                 open.vault.wipe()
             }

@@ -56,6 +56,7 @@ impl CircleState {
             claimed_ms: record.claimed_ms,
             stored_ms: record.received_ms,
             text: said.and_then(Content::text).map(str::to_owned),
+            file: self.offered_in(&conversation, record, shown),
             delivery,
             absent,
             reply_to,

@@ -50,6 +50,7 @@ impl CircleState {
                 }
                 if self.links.get(&device).is_some_and(|up| up.id == link) {
                     self.links.remove(&device);
+                    self.files.stale = true;
                     ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
                 }
                 Ok(())
@@ -68,6 +69,9 @@ impl CircleState {
             }
             tunnel::Event::Knocked { link, device, invitation, request } => {
                 self.handle_knock(ctx, link, device, invitation, &request)
+            }
+            tunnel::Event::Stream { device, link, opening, stream } => {
+                self.handle_stream(ctx, (device, link), &opening, stream)
             }
             tunnel::Event::Refused { reason } => self.handle_refused(ctx, reason),
             tunnel::Event::Dht { status, nodes } => self.handle_dht(ctx, &status, nodes),
@@ -325,6 +329,7 @@ impl CircleState {
         }
         if last && let Some(link) = self.links.get_mut(&device) {
             link.frontier_known = true;
+            self.files.stale = true;
             let readable: Vec<_> = self.journal.readable_by(member).collect();
             readable.into_iter().for_each(|id| self.owe(device, id));
             self.ask_bodies(ctx, device)?;

@@ -144,7 +144,7 @@ pub(crate) fn content_of(record: &EntryRecord) -> Option<Content> {
     }
     let content = Content::decode(&record.body.as_ref()?.0)?;
     let kind = match content {
-        Content::Text(_) | Content::Post(_) => EntryKind::Message,
+        Content::Text(_) | Content::Post(_) | Content::File(_) => EntryKind::Message,
         Content::Edit { .. } => EntryKind::Edit,
         Content::Delete => EntryKind::Delete,
         Content::React { .. } => EntryKind::React,

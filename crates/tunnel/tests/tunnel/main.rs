@@ -15,3 +15,4 @@ mod newcomers;
 mod pressure;
 mod stranger;
 mod strangers;
+mod streams;

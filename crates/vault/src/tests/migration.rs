@@ -21,7 +21,7 @@ fn a_vault_of_a_newer_version_is_refused_and_left_alone() {
     assert!(
         matches!(refused, Err(OpenError::NewerVersion { found, known: k }) if found == known + 1 && k == known)
     );
-    assert_eq!(refused.unwrap_err().to_string(), "the vault has version 3, this build knows up to 2");
+    assert_eq!(refused.unwrap_err().to_string(), "the vault has version 4, this build knows up to 3");
     assert_eq!(files(dir.path()), before);
 }
 

@@ -68,6 +68,7 @@ fn message(seq: u64, by: u8, text: &str, delivered: u32) -> Message {
         claimed_ms: NOON + seq * 1000,
         stored_ms: NOON,
         text: Some(text.into()),
+        file: None,
         delivery: Delivery { devices: 2, delivered, read: 0 },
         absent: None,
         reply_to: None,

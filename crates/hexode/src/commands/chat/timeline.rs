@@ -10,7 +10,7 @@ use wire::{MemberId, MessageId};
 
 use super::wrap::wrap;
 use crate::{
-    commands::read::{absence, delivery, marks, quoted},
+    commands::read::{absence, delivery, marks, offer, quoted},
     text, time,
 };
 
@@ -131,6 +131,10 @@ fn lay_out(message: &Message, width: usize, lines: &mut Vec<Line<'static>>) {
         Some(body) => text::lines(body),
         None => vec![absence(message).into()],
     };
+    if let Some(file) = &message.file {
+        body.push(offer(file, ""));
+        body.retain(|line| !line.is_empty());
+    }
     if let Some(quote) = &message.reply_to {
         body.insert(0, format!("↳ {}", quoted(quote)));
     }

@@ -1,0 +1,128 @@
+//! Streams beside a link's frames.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hexode_tunnel::{Class, Command, Event, LinkId, Stream};
+use tokio::{runtime::Runtime, sync::oneshot, time::timeout};
+use wire::DeviceId;
+
+use crate::harness::{Device, LIMIT, linked};
+
+impl Device {
+    fn open(&self, device: DeviceId, link: LinkId, opening: &[u8]) -> oneshot::Receiver<Stream> {
+        let (answer, stream) = oneshot::channel();
+        self.send(Command::Open { device, link, class: Class::File, opening: opening.to_vec(), answer });
+        stream
+    }
+
+    fn until_stream(&self) -> (Vec<u8>, Stream) {
+        self.until(|event| match event {
+            Event::Stream { opening, stream, .. } => Some((opening, stream)),
+            _ => None,
+        })
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Runs what must not take for ever.
+fn run<T>(what: impl Future<Output = T>) -> T {
+    runtime().block_on(async { timeout(LIMIT, what).await.expect("in time") })
+}
+
+#[test]
+fn a_stream_says_what_for_and_carries_both_ways() {
+    let ((ann, link), (ben, _)) = linked();
+    let asked = ann.open(ben.id, link, b"for beans");
+    let (opening, mut bens) = ben.until_stream();
+    assert_eq!(opening, b"for beans");
+    run(async {
+        let mut anns = asked.await.unwrap();
+        anns.outlet.write(Bytes::from_static(b"how many?")).await.unwrap();
+        let mut question = [0; 9];
+        assert!(bens.inlet.read(&mut question).await.unwrap());
+        assert_eq!(&question, b"how many?");
+        // More than the stream holds, so that both ends work at a time.
+        let many: Bytes = (0..5 << 20).map(|at: u32| (at % 251) as u8).collect::<Vec<_>>().into();
+        let writing = async {
+            bens.outlet.write(many.clone()).await.unwrap();
+            drop(bens.outlet);
+        };
+        let reading = async {
+            let mut got = vec![0; many.len()];
+            assert!(anns.inlet.read(&mut got).await.unwrap());
+            assert!(!anns.inlet.read(&mut [0]).await.unwrap(), "a dropped outlet ends properly");
+            got
+        };
+        let ((), got) = tokio::join!(writing, reading);
+        assert!(got == many);
+    });
+}
+
+/// The other end takes nothing of many streams, and frames come all the same, both ways.
+#[test]
+fn streams_that_nobody_reads_stop_no_frame() {
+    let ((ann, link), (ben, bens_link)) = linked();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let asked = ann.open(ben.id, link, b"never read");
+        held.push((asked, ben.until_stream().1));
+    }
+    runtime().block_on(async {
+        for (asked, _) in &mut held {
+            let mut stream = asked.await.unwrap();
+            // It is stuck once the stream's window is full.
+            let full = Bytes::from(vec![0; 4 << 20]);
+            assert!(timeout(Duration::from_millis(300), stream.outlet.write(full)).await.is_err());
+            // Kept, or it would be finished and the other end's window free again.
+            std::mem::forget(stream);
+        }
+    });
+    for number in 0..200_u8 {
+        ann.frame(ben.id, link, vec![number; 1000]);
+        ben.frame(ann.id, bens_link, vec![number; 1000]);
+    }
+    for number in 0..200_u8 {
+        assert_eq!(ben.until_frame()[0], number);
+        assert_eq!(ann.until_frame()[0], number);
+    }
+}
+
+#[test]
+fn a_stream_ends_with_its_link_and_none_is_opened_on_one_that_is_gone() {
+    let ((ann, link), (ben, _)) = linked();
+    let asked = ann.open(ben.id, link, b"soon over");
+    let (_, mut bens) = ben.until_stream();
+    let mut anns = run(asked).unwrap();
+    ann.allow([]);
+    ben.until_down(ann.id);
+    run(async {
+        assert!(bens.inlet.read(&mut [0]).await.is_err());
+        anns.outlet.stopped().await;
+        assert!(anns.inlet.read(&mut [0]).await.is_err());
+    });
+    assert!(run(ann.open(ben.id, link, b"too late")).is_err());
+}
+
+#[test]
+fn sixty_four_streams_are_open_at_a_time_and_the_next_waits_for_room() {
+    let ((ann, link), (ben, _)) = linked();
+    let mut anns = Vec::new();
+    let mut bens = Vec::new();
+    for number in 0..64 {
+        let asked = ann.open(ben.id, link, &[number]);
+        bens.push(ben.until_stream());
+        anns.push(run(asked).unwrap());
+    }
+    let mut waiting = ann.open(ben.id, link, b"one more");
+    ann.snapshot();
+    assert!(waiting.try_recv().is_err());
+    // Room is told of when an eighth of it is free.
+    anns.truncate(48);
+    bens.truncate(48);
+    assert_eq!(ben.until_stream().0, b"one more");
+    assert!(run(waiting).is_ok());
+}
