@@ -1,6 +1,6 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
-import type { AddToGroup, Check, Circle, Contact, Conversation, Device, Draft, Event, Expire, Findings, Forward, Found, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, Rename, SafetyWords, Send, SetGuard, SetRole, Share, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
+import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
 
 /** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
 export interface Calls {
@@ -52,14 +52,26 @@ export interface Calls {
   'DELETE /v1/circles/{circle}/devices/{device}/verification': { path: { circle: string; device: string }; query: unknown; body: undefined; answer: Device };
   /** Records that a person compared the words or the code and found them the same. */
   'PUT /v1/circles/{circle}/devices/{device}/verification': { path: { circle: string; device: string }; query: unknown; body: Verify; answer: Device };
+  /** Tells how much room files get in a circle, and which come by themselves. */
+  'GET /v1/circles/{circle}/file-policy': { path: { circle: string }; query: unknown; body: undefined; answer: FilePolicy };
+  /** Sets how much room files get in a circle, and which come by themselves. */
+  'PUT /v1/circles/{circle}/file-policy': { path: { circle: string }; query: unknown; body: SetFilePolicy; answer: FilePolicy };
+  /** Lists the files that were offered, the newest first, up to 1,000. */
+  'GET /v1/circles/{circle}/files': { path: { circle: string }; query: { conversation?: string }; body: undefined; answer: Array<File> };
+  /** Begins to take in a file of this machine and to offer it; the answer is the job that does it. */
+  'POST /v1/circles/{circle}/files': { path: { circle: string }; query: unknown; body: SendFile; answer: FileJob };
+  /** Shows the file that a message offers. */
+  'GET /v1/circles/{circle}/files/{message}': { path: { circle: string; message: string }; query: unknown; body: undefined; answer: File };
+  /** Accepts a file or goes on with it, pauses it, or cancels it and erases what is here of it. */
+  'POST /v1/circles/{circle}/files/{message}': { path: { circle: string; message: string }; query: unknown; body: DoFile; answer: File };
+  /** Begins to put a file out as plain bytes; the answer is the job that does it. */
+  'POST /v1/circles/{circle}/files/{message}/save': { path: { circle: string; message: string }; query: unknown; body: SaveFile; answer: FileJob };
   /** Lists the circle's invitations. */
   'GET /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Invitation> };
   /** Issues an invitation. */
   'POST /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: Invite; answer: Invitation };
   /** Withdraws an invitation. */
   'DELETE /v1/circles/{circle}/invitations/{invitation}': { path: { circle: string; invitation: string }; query: unknown; body: undefined; answer: undefined };
-  /** Leaves the circle with this device; what it holds stays readable on it. */
-  'POST /v1/circles/{circle}/leave': { path: { circle: string }; query: unknown; body: undefined; answer: undefined };
   /** Lists the circle's members. */
   'GET /v1/circles/{circle}/members': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Member> };
   /** Removes a member with all his devices. */
@@ -68,10 +80,6 @@ export interface Calls {
   'DELETE /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
   /** Hides a member's messages on this device. */
   'PUT /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
-  /** Gives a member another role, with all his devices; one who was removed comes back in it. */
-  'PUT /v1/circles/{circle}/members/{member}/role': { path: { circle: string; member: string }; query: unknown; body: SetRole; answer: undefined };
-  /** Sets how much of this device a member's messages may take; what was refused is asked for again. */
-  'PUT /v1/circles/{circle}/members/{member}/share': { path: { circle: string; member: string }; query: unknown; body: Share; answer: undefined };
   /** Finds messages whose ids begin as given: what a person types needs not be whole. */
   'GET /v1/circles/{circle}/messages': { path: { circle: string }; query: { id: string }; body: undefined; answer: Array<Message> };
   /** Sends a message; answers once it is stored durably on this device. */
@@ -100,6 +108,8 @@ export interface Calls {
   'GET /v1/circles/{circle}/tunnels': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Tunnel> };
   /** Streams what happens, from now on, as server-sent events with an `Event` in JSON each. */
   'GET /v1/events': { path: unknown; query: unknown; body: undefined; answer: Event };
+  /** Tells how a job goes. */
+  'GET /v1/file-jobs/{job}': { path: { job: number }; query: unknown; body: undefined; answer: FileJob };
   /** Tells how the vault is guarded; not whether there is a duress passphrase. */
   'GET /v1/guard': { path: unknown; query: unknown; body: undefined; answer: Guard };
   /** Sets how the vault is guarded: locking by itself, counted tries, a passphrase that empties it. */

@@ -1,5 +1,9 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
+import type { File } from './files';
+
+export type * from './files';
+
 /** Why a message has no text to show. */
 export type Absence = 'deleted' | 'expired' | 'lacking' | 'blocked' | 'unknown' | 'before' | 'void';
 
@@ -172,6 +176,12 @@ export type Event = {
   event: 'changed';
   /** The message as it is now. */
   message: Message;
+} | {
+  /** In which circle. */
+  circle: string;
+  event: 'file';
+  /** The file as it is now. */
+  file: File;
 } | {
   /** In which circle. */
   circle: string;
@@ -414,6 +424,7 @@ export type Message = {
   edited_ms?: number | null;
   /** When it is erased. */
   expires_ms?: number | null;
+  file?: File | null;
   /** Whether its author's chain was forked: his key or his disk was copied, he is not to be trusted. */
   forked?: boolean;
   /** Whether it was said elsewhere before. */

@@ -204,6 +204,9 @@ class Face {
         if (this.timelines.get(event.message.conversation)?.renew(event.message)) this.changed += 1;
         this.soon.run('conversations', 200, () => this.readConversations());
         return;
+      case 'file':
+        if (event.circle === this.circle?.id && this.timelines.get(event.file.conversation)?.renewFile(event.file)) this.changed += 1;
+        return;
       case 'conversation':
         if (event.circle === this.circle?.id) this.soon.run('conversations', 200, () => this.readConversations());
         return;

@@ -1,6 +1,6 @@
 // What is loaded of one conversation, in blocks: only those near the screen are drawn.
 
-import type { Message } from '../api/generated';
+import type { File, Message } from '../api/generated';
 
 /** Messages that are drawn, or left out, together. */
 export interface Block {
@@ -85,6 +85,12 @@ export class Timeline {
     if (!this.at.has(message.id)) return false;
     this.replace(message);
     return true;
+  }
+
+  /** Takes in how a file stands that a message offers; `false` if that is not loaded. */
+  renewFile(file: File): boolean {
+    const message = this.at.get(file.message)?.messages.find((one) => one.id === file.message);
+    return message ? this.renew({ ...message, file }) : false;
   }
 
   /** Drops all but the newest messages, so that a conversation left open for days does not grow for ever. */

@@ -1,8 +1,15 @@
 // Every sentence of the page, in one place. Another language is another file of this shape.
 
-import type { Absence, InvitationState, Message, Role, Scope } from '../api/generated';
+import type { Absence, File, InvitationState, Message, Role, Scope } from '../api/generated';
 
 const many = (count: number, one: string, more = one + 's') => `${count.toLocaleString('en')} ${count === 1 ? one : more}`;
+
+/** A size in the largest unit of which there is at least one. */
+const bytes = (size: number) => {
+  const unit = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, size)) / 3)));
+  const value = size / 1000 ** unit;
+  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${['B', 'kB', 'MB', 'GB', 'TB'][unit]}`;
+};
 
 export const en = {
   app: 'Hexode',
@@ -282,6 +289,15 @@ export const en = {
     admin: 'Admin: invites and removes',
     member: 'Member: lets invited people in',
     guest: 'Guest: reads and writes',
+  },
+
+  /** How large a file is and how it stands. */
+  file({ size, held, state, words: how, rate }: Pick<File, 'size' | 'held' | 'state' | 'words' | 'rate'>): string {
+    const parts = [bytes(size)];
+    if (state === 'fetching') parts.push(`${size ? Math.floor((held * 100) / size) : 100} %`);
+    if (state === 'fetching' && rate != null) parts.push(`${bytes(rate)}/s`);
+    if (state !== 'fetching') parts.push(how);
+    return parts.join(' · ');
   },
 
   /** How far a message has come, in words. */
