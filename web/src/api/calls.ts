@@ -1,6 +1,6 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
-import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
+import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
 
 /** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
 export interface Calls {
@@ -72,6 +72,8 @@ export interface Calls {
   'POST /v1/circles/{circle}/invitations': { path: { circle: string }; query: unknown; body: Invite; answer: Invitation };
   /** Withdraws an invitation. */
   'DELETE /v1/circles/{circle}/invitations/{invitation}': { path: { circle: string; invitation: string }; query: unknown; body: undefined; answer: undefined };
+  /** Leaves the circle with this device; what it holds stays readable on it. */
+  'POST /v1/circles/{circle}/leave': { path: { circle: string }; query: unknown; body: undefined; answer: undefined };
   /** Lists the circle's members. */
   'GET /v1/circles/{circle}/members': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Member> };
   /** Removes a member with all his devices. */
@@ -80,6 +82,10 @@ export interface Calls {
   'DELETE /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
   /** Hides a member's messages on this device. */
   'PUT /v1/circles/{circle}/members/{member}/block': { path: { circle: string; member: string }; query: unknown; body: undefined; answer: undefined };
+  /** Gives a member another role, with all his devices; one who was removed comes back in it. */
+  'PUT /v1/circles/{circle}/members/{member}/role': { path: { circle: string; member: string }; query: unknown; body: SetRole; answer: undefined };
+  /** Sets how much of this device a member's messages may take; what was refused is asked for again. */
+  'PUT /v1/circles/{circle}/members/{member}/share': { path: { circle: string; member: string }; query: unknown; body: Share; answer: undefined };
   /** Finds messages whose ids begin as given: what a person types needs not be whole. */
   'GET /v1/circles/{circle}/messages': { path: { circle: string }; query: { id: string }; body: undefined; answer: Array<Message> };
   /** Sends a message; answers once it is stored durably on this device. */
