@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crypto::{Entropy, SigningKey};
 use data_encoding::HEXLOWER;
 use hexode_journal::{
-    Act, Beside, Chain, Content, Descriptor, Ends, Entry, Header, Journal, Membership, Offer, Post, SignedRun,
-    Standing, Target, seal_runs,
+    Act, Beside, Chain, Content, Descriptor, Ends, Entry, Header, Journal, Membership, Offer, Post,
+    SignedRun, Standing, Target, seal_runs,
 };
 use serde::Serialize;
 use wire::{ChainHead, CircleId, DeviceId, EntryId, FileId, MemberId, RawEntry, Run, limits};
