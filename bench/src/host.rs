@@ -52,6 +52,7 @@ impl Host {
             bind: vec![SocketAddr::from((bind, 0))],
             fixed: Vec::new(),
             lan,
+            tcp: true,
             willing: node::Willing::default(),
             dht,
             vault: Options { durability: Durability::Full, kdf: Some(kdf) },

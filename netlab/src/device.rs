@@ -86,6 +86,7 @@ impl Device {
             fixed: Vec::new(),
             lan: None,
             willing: Willing::default(),
+            tcp: true,
             dht: None,
             timing: Timing::default(),
         };

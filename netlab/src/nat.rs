@@ -173,29 +173,36 @@ impl Cell {
     /// Whether packets can get from one to the other at all without help on the way.
     fn can_be_direct(self) -> bool {
         let (a, b) = (self.one, self.other);
-        if a == Kind::NoUdp || b == Kind::NoUdp {
-            return false;
-        }
         // Open devices have both protocols, the others IPv4 alone.
         if (a == Kind::Ipv6) != (b == Kind::Ipv6) {
-            return a == Kind::Open || b == Kind::Open;
+            return (a == Kind::Open || b == Kind::Open) && a != Kind::NoUdp && b != Kind::NoUdp;
         }
-        a.lets_in() || b.lets_in() || (a.keeps_its_port() && b.keeps_its_port())
+        // Where no UDP gets out, TCP does; that has to be let in at the other end.
+        let punches = a.keeps_its_port() && b.keeps_its_port();
+        a.lets_in() || b.lets_in() || punches
     }
 
-    /// Why two did not meet, or not directly.
-    fn why(self) -> &'static str {
+    /// Why two did not meet, or not directly, or late.
+    fn why(self, met: Met) -> &'static str {
         let (a, b) = (self.one, self.other);
-        if a == Kind::NoUdp || b == Kind::NoUdp {
-            "nothing of a tunnel leaves a network without UDP: a fallback over TCP is not built"
-        } else if (a == Kind::Ipv6) != (b == Kind::Ipv6) && !self.can_be_direct() {
-            "one has IPv6 alone and the other IPv4 alone; somebody with both, whom both reach, has to forward"
-        } else if !self.can_be_direct() && self.third == Third::Home {
-            "neither lets in what it did not ask for, nor does the third, and a port that changes with the address cannot be told beforehand"
-        } else if !self.can_be_direct() {
-            "neither lets in what it did not ask for, and a port that changes with the address cannot be told beforehand"
-        } else {
-            "should be direct; a fault"
+        match (met.took, self.can_be_direct()) {
+            (Some(took), false) if took > SOON => {
+                "there is no direct way, and the one through the third was found late"
+            }
+            (Some(took), true) if took > SOON => "late",
+            (_, true) => "should be direct; a fault",
+            _ if a == Kind::NoUdp || b == Kind::NoUdp => {
+                "from a network without UDP only TCP gets out, and nobody else's is let in here"
+            }
+            _ if (a == Kind::Ipv6) != (b == Kind::Ipv6) => {
+                "one has IPv6 alone and the other IPv4 alone; somebody with both, whom both reach, has to forward"
+            }
+            _ if self.third == Third::Home => {
+                "neither lets in what it did not ask for, nor does the third, and a port that changes with the address cannot be told beforehand"
+            }
+            _ => {
+                "neither lets in what it did not ask for, and a port that changes with the address cannot be told beforehand"
+            }
         }
     }
 }
@@ -249,7 +256,7 @@ impl std::fmt::Display for Table<'_> {
                     || met.took.is_some_and(|took| took > SOON)
                     || (cell.can_be_direct() && !met.direct);
                 if fails {
-                    causes.entry(cell.why()).or_default().push(format!("{} + {}", cell.one, cell.other));
+                    causes.entry(cell.why(*met)).or_default().push(format!("{} + {}", cell.one, cell.other));
                 }
             }
             for (cause, pairs) in causes {
@@ -285,13 +292,13 @@ why cells are empty, forwarded or late.
 |---|---|
 | open | an address of its own, IPv4 and IPv6, no firewall |
 | home | a router that keeps ports and lets in only answers (endpoint-independent mapping, address- and port-dependent filtering) |
-| home, mapped | the same, and the router lets the device's port in, as asked for by hand or by a port-mapping protocol |
+| home, mapped | the same, and the router lets the device's port in, UDP and TCP, as asked for by hand or by a port-mapping protocol |
 | address-dep. | a translator that takes another port for each address it sends to |
 | symmetric | a translator that takes a random port for each conversation |
 | carrier | a carrier's translator (100.64.0.0/10 inside) that keeps ports |
 | double | a home router behind a carrier's translator |
 | IPv6 only | no IPv4, and no translator to it (464XLAT is not in this lab); a firewall that lets in only answers |
-| no UDP | a firewall that lets no UDP through |
+| no UDP | a firewall that lets no UDP through, and TCP only outwards |
 
 Each knows where the other was seen when they last met, and so of the third member; with one whom everybody reaches, the two know nothing of each other.
 ";

@@ -23,7 +23,7 @@ pub enum Kind {
     Double,
     /// IPv6 alone, behind a firewall that lets in only answers.
     Ipv6,
-    /// Behind a firewall that lets no UDP through.
+    /// Behind a firewall that lets no UDP through, and TCP only outwards.
     NoUdp,
 }
 
@@ -46,7 +46,7 @@ impl Kind {
         !matches!(self, Self::AddressDependent | Self::Symmetric | Self::NoUdp)
     }
 
-    /// Whether packets come in that were not asked for.
+    /// Whether packets come in that were not asked for, over UDP and TCP.
     pub fn lets_in(self) -> bool {
         matches!(self, Self::Open | Self::Mapped)
     }
@@ -211,7 +211,12 @@ fn no_udp() -> String {
     let chain = |hook: &str| {
         format!(" chain no_{hook} {{\n type filter hook {hook} priority 0\n meta l4proto udp drop\n }}\n")
     };
-    format!("table inet silent {{\n{}{}}}\n", chain("input"), chain("output"))
+    format!(
+        "table inet silent {{\n{}{}}}\n{}",
+        chain("input"),
+        chain("output"),
+        only_answers("input", "ip", "eth")
+    )
 }
 
 fn translator(kind: Kind, device: &str, port: u16) -> String {
@@ -232,7 +237,8 @@ fn translator(kind: Kind, device: &str, port: u16) -> String {
     let into = if kind == Kind::Mapped {
         format!(
             " chain into {{\n type nat hook prerouting priority -100\n \
-             iifname \"wan\" udp dport {port} dnat to {device}:{port}\n }}\n"
+             iifname \"wan\" udp dport {port} dnat to {device}:{port}\n \
+             iifname \"wan\" tcp dport {port} dnat to {device}:{port}\n }}\n"
         )
     } else {
         String::new()

@@ -383,6 +383,7 @@ impl World {
             bind: Vec::new(),
             fixed: Vec::new(),
             lan: false,
+            tcp: true,
             willing: Default::default(),
             dht: node::Dht::Off,
             vault: Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) },

@@ -367,7 +367,7 @@ pub struct Reach {
 /// One way on which a tunnel's packets can travel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OpenPath {
-    /// The channel: `loopback`, `lan`, `internet` or `member`.
+    /// The channel: `loopback`, `lan`, `internet`, `tcp` or `member`.
     pub channel: String,
     /// The other end's address; none on the channel `member`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -436,7 +436,7 @@ pub enum TunnelState {
 /// The concrete route of a tunnel that is up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Path {
-    /// The channel: `loopback`, `lan`, `internet` or `member`.
+    /// The channel: `loopback`, `lan`, `internet`, `tcp` or `member`.
     pub channel: String,
     /// The other end's address; none on the channel `member`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -155,6 +155,8 @@ pub struct Setup {
     pub fixed: Vec<SocketAddr>,
     /// Whether members are looked for on the local network.
     pub lan: bool,
+    /// Whether tunnels also listen on TCP, and go there where UDP does not get through.
+    pub tcp: bool,
     /// Whether, and how much, this device forwards for other members.
     pub willing: tunnel::Willing,
     /// Whether members are looked for on the Mainline DHT.

@@ -135,6 +135,7 @@ fn start(seed: u8, sink: impl Fn(&Tunnel, Event) + Send + Sync + 'static) -> (Tu
                 fixed: Vec::new(),
                 lan: None,
                 willing: Willing::default(),
+                tcp: true,
                 dht: None,
                 timing: Timing::default(),
             };

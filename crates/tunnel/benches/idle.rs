@@ -64,6 +64,7 @@ fn start(seed: u8) -> (Tunnel, mpsc::Receiver<Event>) {
                 fixed: Vec::new(),
                 lan: None,
                 willing: Willing::default(),
+                tcp: true,
                 dht: None,
                 timing: Timing::default(),
             };

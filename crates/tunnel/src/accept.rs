@@ -21,6 +21,7 @@ use crate::{
     gate::Gate,
     greet::{self, Identity},
     hello::{Kind, Role, Statement},
+    tcp::{End, Tcp},
     transport::{self, code},
 };
 
@@ -29,6 +30,7 @@ use crate::{
 pub(crate) struct Porter {
     pub(crate) endpoint: Endpoint,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) tcp: Arc<Tcp>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) allowed: watch::Receiver<Arc<BTreeSet<DeviceId>>>,
     pub(crate) timing: Timing,
@@ -75,11 +77,16 @@ pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) 
                 let (address, through) = match incoming.remote_addr() {
                     IncomingAddr::Ip(address) => (address.ip(), None),
                     IncomingAddr::Custom(address) => {
-                        let Some(through) = Through::read(&address) else {
-                            incoming.ignore();
-                            continue;
-                        };
-                        (through.source(), Some(through))
+                        let through = Through::read(&address);
+                        let lane = End::read(&address).and_then(|end| porter.tcp.remote(end));
+                        match (through, lane) {
+                            (Some(through), _) => (through.source(), Some(through)),
+                            (None, Some(remote)) => (remote.ip(), None),
+                            (None, None) => {
+                                incoming.ignore();
+                                continue;
+                            }
+                        }
                     }
                     _ => {
                         incoming.ignore();

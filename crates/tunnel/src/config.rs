@@ -21,6 +21,8 @@ pub struct Config {
     pub port_fallback: bool,
     /// How to find members on the local network; `None` switches it off.
     pub lan: Option<LanConfig>,
+    /// Whether to listen on TCP too, and dial there what does not answer over UDP.
+    pub tcp: bool,
     /// Whether, and how much, this device forwards for other members.
     pub willing: Willing,
     /// How to find members on the Mainline DHT; `None` switches it off.

@@ -6,7 +6,6 @@ use iroh::{
     Endpoint, EndpointAddr, EndpointId, TransportAddr,
     endpoint::{ConnectError, ConnectOptions, ConnectWithOptsError, ConnectingError, Connection},
 };
-use noq_proto::ConnectionId;
 use tokio::time::timeout;
 use wire::DeviceId;
 
@@ -14,44 +13,84 @@ use crate::{
     Timing,
     forward::Through,
     framing::Frames,
+    gate::Gate,
     greet::{self, GreetError, Identity},
     hello::Checked,
+    tcp::Tcp,
     tls,
     transport::{self, Side, code},
 };
 
-/// Connects to a device at any of its addresses, or through any of the members who forward to it, with a pass for
-/// its gate.
-pub(crate) async fn connect(
-    endpoint: &Endpoint,
-    device: &DeviceId,
-    addresses: &[SocketAddr],
-    members: &[DeviceId],
-    pass: Option<ConnectionId>,
-    timing: &Timing,
-) -> Result<(Connection, &'static str), GreetError> {
-    if addresses.is_empty() && members.is_empty() {
-        return Err(GreetError::NoAddress);
+/// What it takes to go to others.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) gate: Arc<Gate>,
+    /// `None` if TCP is switched off.
+    pub(crate) tcp: Option<Arc<Tcp>>,
+    pub(crate) timing: Timing,
+}
+
+/// Whom to go to, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) device: DeviceId,
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The members who forward to it.
+    pub(crate) members: Vec<DeviceId>,
+}
+
+impl Dialler {
+    /// Connects to a device at any of its addresses, or through any of the members who forward to it, with a pass for
+    /// its gate: that of this device, or of the invitation it knocks with. Over TCP where UDP is not heard of in time.
+    pub(crate) async fn connect(
+        &self,
+        target: &Target,
+        invitation: Option<&crypto::SigningKey>,
+    ) -> Result<(Connection, &'static str), GreetError> {
+        let Target { device, addresses, members } = target;
+        if addresses.is_empty() && members.is_empty() {
+            return Err(GreetError::NoAddress);
+        }
+        let id = EndpointId::from_bytes(device.as_bytes()).map_err(|_| GreetError::BadId)?;
+        // The lane's pass is made first, since it arrives first.
+        let tcp = self.tcp.as_ref().filter(|_| !addresses.is_empty());
+        let lane = tcp.and_then(|tcp| tcp.prepare(device, invitation));
+        let pass = self.gate.pass(device, invitation).ok_or(GreetError::BadId)?;
+        let through = members.iter().map(|member| Through { member: *member, peer: *device }.address());
+        let custom = through.chain(lane.as_ref().map(|lane| lane.end().address()));
+        let all = addresses.iter().copied().map(TransportAddr::Ip).chain(custom.map(TransportAddr::Custom));
+        let address = EndpointAddr::from_parts(id, all);
+        let connecting = async {
+            let options = ConnectOptions::new()
+                .with_transport_config(transport::config(Side::Dialler, self.timing.silence))
+                .with_initial_dst_cid(pass);
+            let connecting = self
+                .endpoint
+                .connect_with_opts(address, tls::ALPN, options)
+                .await
+                .map_err(ConnectError::from)?;
+            connecting.await.map_err(ConnectError::from)
+        };
+        let opening = async {
+            match &lane {
+                Some(lane) => lane.open(addresses).await,
+                None => std::future::pending().await,
+            }
+        };
+        let connecting = async {
+            tokio::select! {
+                connection = connecting => connection,
+                never = opening => match never {},
+            }
+        };
+        let connection = timeout(self.timing.hello, connecting).await.map_err(|_| GreetError::TimedOut)??;
+        let Some(key_exchange) = transport::key_exchange(&connection) else {
+            connection.close(code::GO_AWAY, b"");
+            return Err(GreetError::KeyExchange);
+        };
+        Ok((connection, key_exchange))
     }
-    let id = EndpointId::from_bytes(device.as_bytes()).map_err(|_| GreetError::BadId)?;
-    let pass = pass.ok_or(GreetError::BadId)?;
-    let through = members.iter().map(|member| Through { member: *member, peer: *device }.address());
-    let all = addresses.iter().copied().map(TransportAddr::Ip).chain(through.map(TransportAddr::Custom));
-    let address = EndpointAddr::from_parts(id, all);
-    let connecting = async {
-        let options = ConnectOptions::new()
-            .with_transport_config(transport::config(Side::Dialler, timing.silence))
-            .with_initial_dst_cid(pass);
-        let connecting =
-            endpoint.connect_with_opts(address, tls::ALPN, options).await.map_err(ConnectError::from)?;
-        connecting.await.map_err(ConnectError::from)
-    };
-    let connection = timeout(timing.hello, connecting).await.map_err(|_| GreetError::TimedOut)??;
-    let Some(key_exchange) = transport::key_exchange(&connection) else {
-        connection.close(code::GO_AWAY, b"");
-        return Err(GreetError::KeyExchange);
-    };
-    Ok((connection, key_exchange))
 }
 
 /// Says our hello and hears the other side's, within a time limit; closes the connection if that fails.

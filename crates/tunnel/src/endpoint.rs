@@ -9,6 +9,7 @@ use crate::{
     BindError, Config,
     forward::{DirectFirst, Forwarding, Members},
     gate::Gate,
+    tcp::{Lanes, Tcp},
     tls,
     transport::{self, Side},
 };
@@ -18,6 +19,7 @@ pub(crate) async fn bind(
     config: &Config,
     gate: Arc<Gate>,
     forwarding: &Arc<Forwarding>,
+    tcp: &Arc<Tcp>,
 ) -> Result<Endpoint, BindError> {
     let families = (
         config.bind.iter().filter(|a| a.is_ipv4()).count(),
@@ -42,6 +44,7 @@ pub(crate) async fn bind(
         .clear_relay_transports()
         .clear_ip_transports()
         .add_custom_transport(Arc::new(Members(forwarding.clone())))
+        .add_custom_transport(Arc::new(Lanes(tcp.clone())))
         .path_selector(Arc::new(DirectFirst));
     for address in &config.fixed {
         builder = builder.external_addr(*address);

@@ -27,15 +27,25 @@ impl fmt::Display for LinkId {
 pub enum Remote {
     /// Its packets come straight from there.
     Address(SocketAddr),
+    /// Its packets come straight from there, too, but in a TLS session over TCP.
+    Tcp(SocketAddr),
     /// This device forwards its packets.
     Member(DeviceId),
 }
 
 impl Remote {
-    /// Returns the address, if packets come straight from there.
+    /// Returns the address at which it can be dialled, if packets come straight from there.
     pub const fn address(self) -> Option<SocketAddr> {
         match self {
             Self::Address(address) => Some(address),
+            Self::Tcp(_) | Self::Member(_) => None,
+        }
+    }
+
+    /// Returns where packets come from that nobody forwards.
+    pub const fn seen(self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) | Self::Tcp(address) => Some(address),
             Self::Member(_) => None,
         }
     }
@@ -43,7 +53,7 @@ impl Remote {
     /// Returns the member who forwards, if one does.
     pub const fn member(self) -> Option<DeviceId> {
         match self {
-            Self::Address(_) => None,
+            Self::Address(_) | Self::Tcp(_) => None,
             Self::Member(member) => Some(member),
         }
     }

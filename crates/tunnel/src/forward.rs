@@ -35,10 +35,11 @@ pub use self::budget::Willing;
 use self::{
     budget::{Budget, Pair},
     message::{Course, Passage},
-    queue::{FairQueue, Weigh},
+    queue::Weigh,
 };
 pub(crate) use self::{
     leg::{Told, What, start},
+    queue::FairQueue,
     selector::DirectFirst,
     transport::{Members, Through},
 };

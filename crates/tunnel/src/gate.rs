@@ -114,6 +114,11 @@ impl Gate {
         <Pass>::try_from(&first[..]).is_ok_and(|pass| self.lock().fresh.contains_key(&pass))
     }
 
+    /// Takes the pass with which a lane begins; returns the key of whoever made it. It opens no QUIC connection.
+    pub(crate) fn admits_lane(&self, pass: &Pass) -> Option<[u8; 32]> {
+        self.lock().takes(&self.outer, pass, clock(), Instant::now())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,20 +198,22 @@ impl State {
 
     /// Lets in a pass that a known caller made and never used before.
     fn admits(&mut self, outer: &OuterKey, pass: &Pass, from: SocketAddr, time: u64, now: Instant) -> bool {
-        let Some(body) = outer.open(pass) else { return false };
-        let callers = self.devices.values_mut().chain(self.invitations.values_mut());
-        let Some((caller, stamp)) =
-            callers.filter_map(|caller| caller.key.open(&body).map(|stamp| (caller, stamp))).next()
-        else {
-            return false;
-        };
-        // A recording must not cost the caller his place among those who may come.
-        if !caller.uses(stamp, time) || !caller.may_come(now) {
+        if self.takes(outer, pass, time, now).is_none() {
             return false;
         }
         self.fresh.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
         self.fresh.insert(*pass, (from, now));
         true
+    }
+
+    /// Takes a pass that a known caller made and never used before; returns his key.
+    fn takes(&mut self, outer: &OuterKey, pass: &Pass, time: u64, now: Instant) -> Option<[u8; 32]> {
+        let body = outer.open(pass)?;
+        let mut callers = self.devices.iter_mut().chain(self.invitations.iter_mut());
+        let (key, caller, stamp) =
+            callers.find_map(|(key, caller)| caller.key.open(&body).map(|stamp| (key, caller, stamp)))?;
+        // A recording must not cost the caller his place among those who may come.
+        (caller.uses(stamp, time) && caller.may_come(now)).then_some(*key)
     }
 }
 

@@ -8,17 +8,14 @@ use std::{
     },
 };
 
-use iroh::{
-    Endpoint,
-    endpoint::{Connection, SendStream},
-};
+use iroh::endpoint::{Connection, SendStream};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use wire::DeviceId;
 
 use crate::{
-    Knock, RefuseReason, Timing, dial,
+    Knock, RefuseReason,
+    dial::{self, Dialler, Target},
     framing::Frames,
-    gate::Gate,
     greet::{GreetError, Greeting, Identity},
     hello::Checked,
 };
@@ -35,11 +32,9 @@ pub(crate) enum Knocking {
 
 /// What a newcomer goes out with.
 pub(crate) struct Newcomer {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) dialler: Dialler,
     pub(crate) identity: Arc<Identity>,
     pub(crate) serial: Arc<AtomicU64>,
-    pub(crate) timing: Timing,
     pub(crate) hints: Vec<(DeviceId, Vec<SocketAddr>)>,
     pub(crate) knock: Knock,
 }
@@ -54,7 +49,7 @@ pub(crate) async fn run(newcomer: Newcomer, news: mpsc::UnboundedSender<Knocking
             return;
         }
         let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);
-        sleep(dial::pause(&newcomer.timing, attempts, random)).await;
+        sleep(dial::pause(&newcomer.dialler.timing, attempts, random)).await;
     }
 }
 
@@ -67,11 +62,9 @@ async fn round(
 ) -> Option<Knocking> {
     let mut dials = JoinSet::new();
     for (device, addresses) in newcomer.hints.clone() {
-        let (endpoint, timing) = (newcomer.endpoint.clone(), newcomer.timing.clone());
-        let pass = newcomer.gate.pass(&device, Some(&newcomer.knock.invitation));
-        dials.spawn(async move {
-            (device, dial::connect(&endpoint, &device, &addresses, &[], pass, &timing).await)
-        });
+        let (dialler, invitation) = (newcomer.dialler.clone(), newcomer.knock.invitation.clone());
+        let target = Target { device, addresses, members: Vec::new() };
+        dials.spawn(async move { (device, dialler.connect(&target, Some(&invitation)).await) });
     }
     let mut refused = 0;
     while let Some(dialled) = dials.join_next().await {
@@ -105,5 +98,6 @@ async fn knock(
 ) -> Result<(Checked, SendStream, Frames), GreetError> {
     let serial = newcomer.serial.fetch_add(1, Ordering::Relaxed);
     let identity = newcomer.identity.clone();
-    dial::greet(identity, connection, device, serial, Some(&newcomer.knock), newcomer.timing.knock).await
+    dial::greet(identity, connection, device, serial, Some(&newcomer.knock), newcomer.dialler.timing.knock)
+        .await
 }

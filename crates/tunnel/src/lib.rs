@@ -46,6 +46,7 @@ mod pulse;
 mod shell;
 mod status;
 mod stream;
+mod tcp;
 mod tls;
 mod transport;
 mod tunnel;

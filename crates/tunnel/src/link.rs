@@ -27,6 +27,7 @@ use crate::{
     framing::{self, FrameError, Frames},
     pulse::{Beat, Pulse},
     stream,
+    tcp::{End, Tcp},
     transport::{self, code},
 };
 
@@ -55,6 +56,7 @@ pub(crate) struct Link {
     tasks: Vec<AbortHandle>,
     leg: Arc<Leg>,
     forwarding: Arc<Forwarding>,
+    tcp: Arc<Tcp>,
 }
 
 /// What a link belongs to.
@@ -63,6 +65,7 @@ pub(crate) struct Place<'a> {
     pub(crate) news: &'a mpsc::UnboundedSender<News>,
     pub(crate) forwarding: &'a Arc<Forwarding>,
     pub(crate) told: &'a mpsc::Sender<Told>,
+    pub(crate) tcp: &'a Arc<Tcp>,
 }
 
 /// A connection whose hellos were both checked, about to become a link.
@@ -128,7 +131,7 @@ impl Activity {
 impl Link {
     /// Delivers `Up` and starts the tasks; `first` is written before all frames.
     pub(crate) fn start(greeted: Greeted, first: Option<Vec<u8>>, place: &Place<'_>) -> Self {
-        let Place { sink, news, forwarding, told } = *place;
+        let Place { sink, news, forwarding, told, tcp } = *place;
         let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
             greeted;
         let (outbox, queue) = mpsc::unbounded_channel();
@@ -140,7 +143,7 @@ impl Link {
         transport::widen(&connection);
         let activity = Arc::new(Activity::default());
         let open = Arc::new(Mutex::new(true));
-        sink.deliver(Event::Up { device, link: id, initiated, remote: remote(&connection) });
+        sink.deliver(Event::Up { device, link: id, initiated, remote: remote(&connection, tcp) });
 
         let reader = {
             let (sink, open, connection) = (sink.clone(), open.clone(), connection.clone());
@@ -171,7 +174,7 @@ impl Link {
             tokio::spawn(watcher).abort_handle(),
         ];
         let leg = forwarding.open(device, id);
-        tasks.extend(forward::start(forwarding, &leg, &connection, told));
+        tasks.extend(forward::start(forwarding, &leg, &connection, told, tcp));
         let since = Instant::now();
         Self {
             id,
@@ -192,6 +195,7 @@ impl Link {
             tasks,
             leg,
             forwarding: forwarding.clone(),
+            tcp: tcp.clone(),
         }
     }
 
@@ -273,7 +277,7 @@ impl Link {
 
     /// Where the other side is seen now.
     pub(crate) fn remote(&self) -> Remote {
-        remote(&self.connection)
+        remote(&self.connection, &self.tcp)
     }
 
     /// How many bytes wait to be sent.
@@ -284,7 +288,7 @@ impl Link {
     /// Describes the link as it is now.
     pub(crate) fn status(&self) -> LinkStatus {
         let stats = self.connection.stats();
-        let remote = remote(&self.connection);
+        let remote = self.remote();
         LinkStatus {
             device: self.device,
             link: self.id,
@@ -298,13 +302,13 @@ impl Link {
             key_exchange: self.key_exchange,
             cipher: "TLS_AES_256_GCM_SHA384",
             queued: self.queued(),
-            paths: self.connection.paths().iter().map(|path| status_of(&path)).collect(),
+            paths: self.connection.paths().iter().map(|path| status_of(&path, &self.tcp)).collect(),
         }
     }
 }
 
-fn status_of(path: &iroh::endpoint::Path<'_>) -> PathStatus {
-    let (remote, stats) = (remote_of(path.remote_addr()), path.stats());
+fn status_of(path: &iroh::endpoint::Path<'_>, tcp: &Tcp) -> PathStatus {
+    let (remote, stats) = (remote_of(path.remote_addr(), tcp), path.stats());
     PathStatus {
         remote,
         class: ChannelClass::of(&remote),
@@ -479,18 +483,20 @@ fn reason(error: &Option<FrameError>, closed: Option<ConnectionError>) -> DownRe
 }
 
 /// Where the other side is seen now.
-pub(crate) fn remote(connection: &Connection) -> Remote {
+pub(crate) fn remote(connection: &Connection, tcp: &Tcp) -> Remote {
     let paths = connection.paths();
     let path = paths.iter().find(iroh::endpoint::Path::is_selected).or_else(|| paths.iter().next());
-    path.as_ref().map_or(NOWHERE, |path| remote_of(path.remote_addr()))
+    path.as_ref().map_or(NOWHERE, |path| remote_of(path.remote_addr(), tcp))
 }
 
-fn remote_of(address: &TransportAddr) -> Remote {
+fn remote_of(address: &TransportAddr, tcp: &Tcp) -> Remote {
     match address {
         TransportAddr::Ip(address) => Remote::Address(*address),
-        TransportAddr::Custom(address) => {
-            Through::read(address).map_or(NOWHERE, |through| Remote::Member(through.member))
-        }
+        TransportAddr::Custom(address) => match (Through::read(address), End::read(address)) {
+            (Some(through), _) => Remote::Member(through.member),
+            (_, Some(end)) => tcp.remote(end).map_or(NOWHERE, Remote::Tcp),
+            (None, None) => NOWHERE,
+        },
         // No other transport is switched on.
         _ => NOWHERE,
     }

@@ -39,6 +39,7 @@ use crate::{
     lan,
     link::{Link, News},
     own::Witnesses,
+    tcp::{self, Tcp},
     transport::code,
     whereabouts,
 };
@@ -57,8 +58,9 @@ pub(crate) async fn start(
     });
     let gate = Arc::new(Gate::new(identity.clone()));
     let forwarding = Arc::new(Forwarding::new(identity.device, config.willing));
-    let endpoint = endpoint::bind(&config, gate.clone(), &forwarding).await?;
-    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, forwarding, sink);
+    let tcp = Arc::new(Tcp::new(gate.clone()));
+    let endpoint = endpoint::bind(&config, gate.clone(), &forwarding, &tcp).await?;
+    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, (forwarding, tcp), sink);
     tokio::spawn(shell.run(commands, inbox));
     Ok(())
 }
@@ -73,6 +75,10 @@ struct Shell {
     contacts: BTreeMap<DeviceId, Contact>,
     links: BTreeMap<DeviceId, Link>,
     forwarding: Arc<Forwarding>,
+    /// Lanes, whether any are dialled, and where others dial them.
+    tcp: Arc<Tcp>,
+    dials_tcp: bool,
+    listeners: Vec<SocketAddr>,
     /// Newcomers who wait for the engine.
     waiting: BTreeMap<LinkId, oneshot::Sender<Result<(), RefuseReason>>>,
     /// Our own knocking.
@@ -129,7 +135,7 @@ impl Shell {
         identity: Arc<Identity>,
         gate: Arc<Gate>,
         endpoint: Endpoint,
-        forwarding: Arc<Forwarding>,
+        (forwarding, tcp): (Arc<Forwarding>, Arc<Tcp>),
         sink: Arc<dyn EventSink>,
     ) -> (Self, Inbox) {
         let (heard, heard_inbox) = mpsc::unbounded_channel();
@@ -149,6 +155,9 @@ impl Shell {
             contacts: BTreeMap::new(),
             links: BTreeMap::new(),
             forwarding,
+            tcp,
+            dials_tcp: config.tcp,
+            listeners: Vec::new(),
             waiting: BTreeMap::new(),
             knocking: None,
             addresses: Vec::new(),
@@ -184,11 +193,18 @@ impl Shell {
         let porter = Porter {
             endpoint: self.endpoint.clone(),
             gate: self.gate.clone(),
+            tcp: self.tcp.clone(),
             identity: self.identity.clone(),
             allowed: self.allowed.subscribe(),
             timing: self.timing.clone(),
         };
         self.tasks.spawn(accept::listen(porter, self.outlets.heard.clone()));
+        if self.dials_tcp {
+            for listener in tcp::bind(&self.endpoint.bound_sockets()) {
+                self.listeners.extend(listener.local_addr());
+                self.tasks.spawn(tcp::listen(self.tcp.clone(), listener));
+            }
+        }
         if let Some(config) = self.lan.take() {
             let beacon = lan::Beacon {
                 device: self.identity.device,
@@ -259,6 +275,7 @@ impl Shell {
         self.tasks.abort_all();
         // The other ends learn it now instead of after a time-out; one that is gone does not hold us up.
         let _ = timeout(CLOSING, self.endpoint.close()).await;
+        self.tcp.close();
         drop(commands);
     }
 
@@ -305,6 +322,7 @@ impl Shell {
         for device in devices.difference(&before) {
             self.contacts.entry(*device).or_default().hurry(now);
         }
+        self.tcp.bar(before.difference(&devices));
         self.contacts.retain(|device, _| devices.contains(device) || !before.contains(device));
         self.blamed.retain(|through, _| devices.contains(&through.member) && devices.contains(&through.peer));
         self.suspects.retain(|peer, _| devices.contains(peer));
@@ -328,6 +346,7 @@ impl Shell {
             forwarded,
             blamed: self.blamed(),
             addresses: self.addresses.clone(),
+            tcp: self.listeners.clone(),
             links: self.links.values().map(Link::status).collect(),
             unreachable: self
                 .contacts

@@ -12,6 +12,8 @@ use crate::{LinkId, Remote, Willing};
 pub struct Snapshot {
     /// Where this device listens.
     pub addresses: Vec<SocketAddr>,
+    /// Where it listens on TCP, too.
+    pub tcp: Vec<SocketAddr>,
     /// The links that are up.
     pub links: Vec<LinkStatus>,
     /// The allowed devices without a link.
@@ -148,6 +150,8 @@ pub enum ChannelClass {
     Lan,
     /// Through the internet.
     Internet,
+    /// In a TLS session over TCP, since UDP did not get through.
+    Tcp,
     /// Through a member's device.
     Member,
 }
@@ -155,7 +159,11 @@ pub enum ChannelClass {
 impl ChannelClass {
     /// Tells by where the other side is seen.
     pub fn of(remote: &Remote) -> Self {
-        let Remote::Address(address) = remote else { return Self::Member };
+        let address = match remote {
+            Remote::Address(address) => address,
+            Remote::Tcp(_) => return Self::Tcp,
+            Remote::Member(_) => return Self::Member,
+        };
         match address.ip().to_canonical() {
             ip if ip.is_loopback() => Self::Loopback,
             IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Self::Lan,

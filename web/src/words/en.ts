@@ -227,7 +227,7 @@ export const en = {
         ? 'No address yet.'
         : `${many(count, 'address', 'addresses')} in the last 24 hours, each of a device of this circle. No server is among them: there is none.`,
     last: 'Last',
-    channels: { loopback: 'This machine', lan: 'Local network', internet: 'Internet', member: 'Via a member', bluetooth: 'Bluetooth', 'wifi-direct': 'Wi-Fi Direct' } as Record<string, string>,
+    channels: { loopback: 'This machine', lan: 'Local network', internet: 'Internet', tcp: 'TLS over TCP', member: 'Via a member', bluetooth: 'Bluetooth', 'wifi-direct': 'Wi-Fi Direct' } as Record<string, string>,
     forwards: (name: string) => `forwarded by ${name}`,
     alone: 'Only this device so far. Invite somebody, and a line appears.',
   },

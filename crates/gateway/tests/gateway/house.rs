@@ -27,6 +27,7 @@ impl House {
             bind: vec!["127.0.0.1:0".parse().unwrap()],
             fixed: Vec::new(),
             lan: false,
+            tcp: true,
             willing: Default::default(),
             dht: node::Dht::Off,
             // The least that is accepted: what is tested here is not the passphrase's strength.

@@ -54,6 +54,7 @@ impl Site {
             bind: vec!["127.0.0.1:0".parse().unwrap()],
             fixed: Vec::new(),
             lan: false,
+            tcp: true,
             willing: Default::default(),
             dht: node::Dht::Off,
             vault: Options {

@@ -141,6 +141,11 @@ fn advice(tunnel: &Tunnel, all: &[Tunnel]) -> Vec<String> {
              (then `hexode up --address`), makes a direct way"
                 .into(),
         ),
+        (Some(path), _) if path.channel == "tcp" => advice.push(
+            "UDP does not get through between the two, so all goes over TCP, where one lost packet holds up the rest: \
+             a firewall that lets UDP out gives a better way"
+                .into(),
+        ),
         (Some(_), _) => {}
         (None, TunnelState::NoAddress) => advice.push(
             "somebody who is connected has to know it; a new invitation for a device that moved does it, too".into(),

@@ -36,6 +36,10 @@ pub(crate) struct Args {
     #[arg(long)]
     no_lan: bool,
 
+    /// Do not listen on TCP, nor dial there where UDP does not get through
+    #[arg(long)]
+    no_tcp: bool,
+
     /// Do not forward packets of two other members who cannot reach each other
     #[arg(long)]
     no_forward: bool,
@@ -95,6 +99,7 @@ impl Args {
             bind: self.bind,
             fixed: self.address,
             lan: !self.no_lan,
+            tcp: !self.no_tcp,
             willing: Willing { on: !self.no_forward, ..Willing::default() },
             dht,
             vault: vault::Options::default(),

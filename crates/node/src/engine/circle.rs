@@ -194,6 +194,7 @@ impl CircleState {
             // A port that was typed is meant; one that is only remembered may be taken by now.
             port_fallback: setup.bind.iter().all(|address| address.port() == 0),
             lan: setup.lan.then(tunnel::LanConfig::default),
+            tcp: setup.tcp,
             willing: setup.willing,
             dht: self.dht_config(&setup.dht),
             timing: tunnel::Timing::default(),

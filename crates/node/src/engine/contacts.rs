@@ -51,7 +51,7 @@ impl CircleState {
         let now_ms = access.ctx.time.wall_ms;
         for link in &snapshot.links {
             // A tunnel may have moved to another path since it came up.
-            if let Some(address) = link.remote.address() {
+            if let Some(address) = link.remote.seen() {
                 self.contacts.note(link.device, address, now_ms);
             }
         }
@@ -73,7 +73,7 @@ impl CircleState {
                     in_use: snapshot
                         .links
                         .iter()
-                        .any(|link| link.device == *device && link.remote.address() == Some(*address)),
+                        .any(|link| link.device == *device && link.remote.seen() == Some(*address)),
                 }
             })
             .collect();

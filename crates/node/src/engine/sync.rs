@@ -36,7 +36,7 @@ impl CircleState {
         match event {
             tunnel::Event::Bound { addresses } => self.handle_bound(ctx, addresses),
             tunnel::Event::Up { device, link, remote, .. } => {
-                if let Some(address) = remote.address() {
+                if let Some(address) = remote.seen() {
                     self.contacts.note(device, address, ctx.time.wall_ms);
                 }
                 self.handle_up(ctx, device, link)

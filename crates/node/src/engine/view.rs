@@ -286,7 +286,7 @@ fn path_view(link: &tunnel::LinkStatus, now_ms: u64) -> api::Path {
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     api::Path {
         channel: channel(link.class).to_owned(),
-        remote: link.remote.address(),
+        remote: link.remote.seen(),
         via: link.remote.member(),
         round_trip_us: micros(link.round_trip),
         key_exchange: link.key_exchange.to_owned(),
@@ -304,7 +304,7 @@ fn reach_view(device: &DeviceId, snapshot: &tunnel::Snapshot, now_ms: u64) -> ap
     let link = snapshot.links.iter().find(|link| link.device == *device);
     let paths = link.into_iter().flat_map(|link| &link.paths).map(|path| api::OpenPath {
         channel: channel(path.class).to_owned(),
-        remote: path.remote.address(),
+        remote: path.remote.seen(),
         via: path.remote.member(),
         used: path.used,
         round_trip_us: micros(path.round_trip),
@@ -348,6 +348,7 @@ fn channel(class: tunnel::ChannelClass) -> &'static str {
         tunnel::ChannelClass::Loopback => "loopback",
         tunnel::ChannelClass::Lan => "lan",
         tunnel::ChannelClass::Internet => "internet",
+        tunnel::ChannelClass::Tcp => "tcp",
         tunnel::ChannelClass::Member => "member",
     }
 }

@@ -57,6 +57,7 @@ impl House {
             bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
             fixed: Vec::new(),
             lan: false,
+            tcp: true,
             willing: Willing::default(),
             dht: Dht::Off,
             vault: Options { durability: Durability::DangerOffForTests, kdf: Some(kdf) },

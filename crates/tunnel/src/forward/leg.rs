@@ -17,7 +17,7 @@ use iroh::{
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
-    time::sleep,
+    time::{sleep, sleep_until},
 };
 use wire::DeviceId;
 
@@ -25,7 +25,12 @@ use super::{
     Forwarding, Leg, Through,
     message::{NOTICE, Notice, Packed, Unpacker},
 };
-use crate::{framing, framing::Frames, transport::code};
+use crate::{
+    framing,
+    framing::Frames,
+    tcp::{End, Tcp},
+    transport::code,
+};
 
 /// What the device at the other end of a link told.
 #[derive(Debug)]
@@ -50,8 +55,9 @@ pub(crate) fn start(
     leg: &Arc<Leg>,
     connection: &Connection,
     told: &mpsc::Sender<Told>,
+    tcp: &Arc<Tcp>,
 ) -> [AbortHandle; 3] {
-    let talk = talk(forwarding.clone(), leg.clone(), connection.clone(), told.clone());
+    let talk = talk(forwarding.clone(), leg.clone(), connection.clone(), told.clone(), tcp.clone());
     [
         tokio::spawn(receive(forwarding.clone(), leg.clone(), connection.clone())).abort_handle(),
         tokio::spawn(transmit(leg.clone(), connection.clone())).abort_handle(),
@@ -105,12 +111,18 @@ async fn transmit(leg: Arc<Leg>, connection: Connection) {
 }
 
 /// Says and hears what is said about forwarding, on a stream each way.
-async fn talk(forwarding: Arc<Forwarding>, leg: Arc<Leg>, connection: Connection, told: mpsc::Sender<Told>) {
+async fn talk(
+    forwarding: Arc<Forwarding>,
+    leg: Arc<Leg>,
+    connection: Connection,
+    told: mpsc::Sender<Told>,
+    tcp: Arc<Tcp>,
+) {
     let wants = watch::Sender::new(BTreeSet::new());
     let seen = watch::Sender::new(None);
     let asked = Mutex::default();
     tokio::join!(
-        look(&forwarding, &leg, &connection, &seen, &told),
+        look(&forwarding, &leg, &connection, &seen, &told, &tcp),
         say(&forwarding, &leg, &connection, wants.subscribe(), seen.subscribe(), &asked),
         hear(&leg, &connection, &wants, &told, &asked),
     );
@@ -123,9 +135,12 @@ async fn look(
     connection: &Connection,
     seen: &watch::Sender<Option<SocketAddr>>,
     told: &mpsc::Sender<Told>,
+    tcp: &Tcp,
 ) {
     let mut changes = pin!(connection.paths_stream());
     let mut through: Option<(DeviceId, Losses)> = None;
+    // A lane that a path over UDP has made needless.
+    let mut needless: Option<(End, tokio::time::Instant)> = None;
     loop {
         tokio::select! {
             paths = changes.next() => {
@@ -142,10 +157,21 @@ async fn look(
                         .map(|through| (through.member, Losses::new(&selected.stats()))),
                     _ => None,
                 };
-                forwarding.set_direct(leg, address.is_some());
+                let lane = |path: &iroh::endpoint::Path<'_>| match path.remote_addr() {
+                    TransportAddr::Custom(address) => End::read(address),
+                    _ => None,
+                };
+                let left = paths.iter().find_map(|path| lane(&path)).filter(|_| address.is_some());
+                needless = left.map(|end| (end, tokio::time::Instant::now() + LEAVE));
+                forwarding.set_direct(leg, address.is_some() || lane(&selected).is_some());
                 seen.send_if_modified(|before| {
                     address.is_some() && std::mem::replace(before, address) != address
                 });
+            }
+            () = sleep_until(needless.map_or_else(tokio::time::Instant::now, |(_, when)| when)), if needless.is_some() => {
+                if let Some((end, _)) = needless.take() {
+                    tcp.leave(end);
+                }
             }
             () = sleep(SAMPLE), if through.is_some() => {
                 let paths = connection.paths();
@@ -301,6 +327,8 @@ async fn next(frames: &mut Frames) -> Option<Notice> {
 
 /// How often it is looked at what was lost through a member.
 const SAMPLE: Duration = Duration::from_secs(1);
+/// How long a lane is kept beside a path over UDP, in case that does not last.
+const LEAVE: Duration = Duration::from_secs(3);
 /// How many packets it takes to judge.
 const JUDGED: u64 = 40;
 /// How many of a hundred are too many to lose.

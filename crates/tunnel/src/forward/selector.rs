@@ -1,4 +1,4 @@
-//! Which path a link uses: a direct one before any that leads through a member.
+//! Which path a link uses: over UDP before TCP, and either before any that leads through a member.
 
 use std::time::Duration;
 
@@ -6,15 +6,25 @@ use iroh::endpoint::transports::{
     Addr, FourTuple, PathSelection, PathSelectionContext, PathSelectionData, PathSelector,
 };
 
-/// Prefers direct paths, then short round trips; stays where it is for small gains.
+use crate::tcp::End;
+
+/// Prefers the better kind of path, then the shorter round trip; stays where it is for small gains.
 #[derive(Debug)]
 pub(crate) struct DirectFirst;
 
 /// Smaller is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    forwarded: bool,
+    kind: Kind,
     round_trip: Duration,
+}
+
+/// The better comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Udp,
+    Tcp,
+    Member,
 }
 
 impl Rank {
@@ -24,12 +34,17 @@ impl Rank {
             Addr::Ip(address) if address.is_ipv6() => Duration::ZERO,
             _ => IPV6_ADVANTAGE,
         };
-        Self { forwarded: matches!(path, FourTuple::Custom { .. }), round_trip: round_trip + handicap }
+        let kind = match path.remote() {
+            Addr::Custom(address) if End::read(&address).is_some() => Kind::Tcp,
+            Addr::Custom(_) => Kind::Member,
+            _ => Kind::Udp,
+        };
+        Self { kind, round_trip: round_trip + handicap }
     }
 
     /// Whether a path is worth leaving another for.
     fn is_worth(self, current: Self) -> bool {
-        match self.forwarded.cmp(&current.forwarded) {
+        match self.kind.cmp(&current.kind) {
             std::cmp::Ordering::Less => true,
             std::cmp::Ordering::Greater => false,
             std::cmp::Ordering::Equal => self.round_trip + WORTH <= current.round_trip,
@@ -87,6 +102,13 @@ mod tests {
     fn a_slow_direct_path_comes_before_a_fast_one_through_a_member() {
         assert!(direct(500).is_worth(member(1)) && direct(500) < member(1));
         assert!(!member(1).is_worth(direct(500)));
+    }
+
+    #[test]
+    fn tcp_stands_between_udp_and_members() {
+        let tcp = |ms| rank(Addr::Custom(End::From([1; 32]).address()), ms);
+        assert!(direct(500).is_worth(tcp(1)) && !tcp(1).is_worth(direct(500)));
+        assert!(tcp(500).is_worth(member(1)) && !member(1).is_worth(tcp(500)));
     }
 
     #[test]

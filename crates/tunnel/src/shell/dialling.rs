@@ -7,7 +7,8 @@ use wire::DeviceId;
 
 use super::Shell;
 use crate::{
-    DownReason, Event, dial,
+    DownReason, Event,
+    dial::{self, Dialler, Target},
     greet::{GreetError, Greeting},
     link::Link,
     transport::code,
@@ -51,6 +52,15 @@ impl Shell {
         self.allowed.borrow().contains(device) && self.links.get(device).is_none_or(Link::is_doubted)
     }
 
+    pub(super) fn dialler(&self) -> Dialler {
+        Dialler {
+            endpoint: self.endpoint.clone(),
+            gate: self.gate.clone(),
+            tcp: self.dials_tcp.then(|| self.tcp.clone()),
+            timing: self.timing.clone(),
+        }
+    }
+
     pub(super) fn dial_due(&mut self) {
         let now = Instant::now();
         let due: Vec<_> = self
@@ -61,16 +71,14 @@ impl Shell {
             .collect();
         for device in due {
             let members = self.forwarders(&device);
+            let (dialler, dialled) = (self.dialler(), self.outlets.dialled.clone());
             let Some(contact) = self.contacts.get_mut(&device) else {
                 continue;
             };
             let (dial, addresses) = contact.dial();
-            let pass = self.gate.pass(&device, None);
-            let (endpoint, timing, dialled) =
-                (self.endpoint.clone(), self.timing.clone(), self.outlets.dialled.clone());
+            let target = Target { device, addresses, members };
             let task = self.tasks.spawn(async move {
-                let news = match dial::connect(&endpoint, &device, &addresses, &members, pass, &timing).await
-                {
+                let news = match dialler.connect(&target, None).await {
                     Ok((connection, key_exchange)) => {
                         Dialled::Connected { device, dial, connection, key_exchange }
                     }

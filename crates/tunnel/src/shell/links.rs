@@ -74,7 +74,7 @@ impl Shell {
         };
         // Both ends listen where they dial from, so what reached us can be dialled.
         let contact = self.contacts.entry(device).or_default();
-        let remote = link::remote(&new.connection);
+        let remote = link::remote(&new.connection, &self.tcp);
         if let Remote::Address(address) = remote {
             contact.know(&[address]);
         }
@@ -85,6 +85,7 @@ impl Shell {
             news: &self.outlets.links,
             forwarding: &self.forwarding,
             told: &self.outlets.told,
+            tcp: &self.tcp,
         };
         let link = Link::start(new, first, &place);
         self.links.insert(device, link);

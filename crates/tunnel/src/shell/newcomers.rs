@@ -87,11 +87,9 @@ impl Shell {
             self.contacts.entry(*device).or_default().know(addresses);
         }
         let newcomer = Newcomer {
-            endpoint: self.endpoint.clone(),
-            gate: self.gate.clone(),
+            dialler: self.dialler(),
             identity: self.identity.clone(),
             serial: self.serial.clone(),
-            timing: self.timing.clone(),
             hints,
             knock,
         };

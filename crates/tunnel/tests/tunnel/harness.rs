@@ -44,6 +44,7 @@ pub(crate) fn config(seed: u8) -> Config {
         fixed: Vec::new(),
         lan: None,
         willing: Willing::default(),
+        tcp: true,
         dht: None,
         timing: Timing::default(),
     }

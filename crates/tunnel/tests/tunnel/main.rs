@@ -16,3 +16,4 @@ mod pressure;
 mod stranger;
 mod strangers;
 mod streams;
+mod tcp;

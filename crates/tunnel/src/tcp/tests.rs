@@ -1,0 +1,140 @@
+use std::collections::BTreeSet;
+
+use crypto::SigningKey;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use wire::CircleId;
+
+use super::*;
+use crate::greet::Identity;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn id(seed: u8) -> DeviceId {
+    DeviceId::new(key(seed).public())
+}
+
+fn tcp(seed: u8) -> Arc<Tcp> {
+    let key = key(seed);
+    let device = DeviceId::new(key.public());
+    let identity = Identity { circle: CircleId::new([9; 32]), device, key, instance: 0 };
+    let gate = Gate::new(Arc::new(identity));
+    gate.allow(&[id(1), id(2)].into());
+    Arc::new(Tcp::new(Arc::new(gate)))
+}
+
+async fn pipe() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (one, other) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (one.unwrap(), other.unwrap().0)
+}
+
+/// Returns what a client says first: one record.
+async fn hello(from: &Tcp, pass: &Pass) -> Vec<u8> {
+    let (one, mut other) = pipe().await;
+    let read = async {
+        let mut said = vec![0; 5];
+        other.read_exact(&mut said).await.unwrap();
+        said.resize(5 + usize::from(u16::from_be_bytes([said[3], said[4]])), 0);
+        other.read_exact(&mut said[5..]).await.unwrap();
+        drop(other);
+        said
+    };
+    tokio::join!(from.cover.dial(one, pass), read).1
+}
+
+#[tokio::test]
+async fn the_pass_is_in_the_session_id_and_nothing_else_is_the_same_twice() {
+    let ann = tcp(1);
+    let pass = [0xab; crate::pass::LENGTH];
+    let (one, other) = (hello(&ann, &pass).await, hello(&ann, &pass).await);
+    assert_eq!(one.len(), other.len());
+    for said in [&one, &other] {
+        assert!(said.len() > 1250, "a post-quantum key is in it: {}", said.len());
+        assert_eq!(cover::pass(said.first_chunk().unwrap()), Some(&pass));
+    }
+    // The random, what is left of the session id, and the keys; what is the same in both is so in every hello of the
+    // library, but for the order of extensions, which it draws.
+    assert!(one[11..43] != other[11..43] && one[64..76] != other[64..76]);
+    let text = String::from_utf8_lossy(&one).into_owned();
+    assert!(text.contains("http/1.1") && !text.contains("hexode") && !text.contains("127.0.0.1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_pass_opens_one_lane_for_whoever_made_it_and_packets_come_through() {
+    let (ann, ben) = (tcp(1), tcp(2));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let addresses = [address];
+    let listening = tokio::spawn(listen(ben.clone(), listener));
+    let prepared = ann.prepare(&id(2), None).unwrap();
+    // What is sent before the lane is open waits.
+    ann.send(End::To(id(2)), &[7; 3000], Some(1200));
+    let mut got = Vec::new();
+    let receive = std::future::poll_fn(|cx| {
+        while ben
+            .poll_arrived(cx, 8, 2048, |end, packet| {
+                assert_eq!(end, End::From(*id(1).as_bytes()));
+                got.push(packet.len());
+            })
+            .is_ready()
+        {}
+        if got.len() == 3 { Poll::Ready(()) } else { Poll::Pending }
+    });
+    tokio::select! {
+        never = prepared.open(&addresses) => match never {},
+        () = receive => {}
+    }
+    assert_eq!(got, [1200, 1200, 600]);
+    assert_eq!(ann.remote(End::To(id(2))), Some(address));
+    drop(prepared);
+    assert_eq!(ann.state().lanes.len(), 1, "it is open, so it stays");
+    // Whoever is no longer allowed has no lane.
+    ben.bar([&id(1)]);
+    assert!(ben.state().lanes.is_empty());
+    while !ann.state().lanes.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    listening.abort();
+}
+
+#[tokio::test]
+async fn a_lane_that_never_opened_is_forgotten_with_its_dial() {
+    let ann = tcp(1);
+    let (one, other) = (ann.prepare(&id(2), None).unwrap(), ann.prepare(&id(2), None).unwrap());
+    drop(one);
+    assert_eq!(ann.state().lanes.len(), 1);
+    drop(other);
+    assert!(ann.state().lanes.is_empty());
+    ann.send(End::To(id(2)), &[7; 100], None);
+}
+
+#[tokio::test]
+async fn what_is_no_packet_ends_the_lane() {
+    let ben = tcp(2);
+    let (mut one, other) = pipe().await;
+    ben.accept([1; 32], other, "192.0.2.1:9".parse().unwrap());
+    one.write_all(&[0, 1, 9, 0, 0]).await.unwrap();
+    assert_eq!(one.read(&mut [0; 9]).await.unwrap(), 0, "hung up");
+    assert!(ben.state().lanes.is_empty());
+}
+
+#[tokio::test]
+async fn a_pass_of_a_lane_is_taken_once_and_opens_no_quic_connection() {
+    use iroh::endpoint::PacketGate;
+    let (ann, ben) = (tcp(1), tcp(2));
+    let passes: BTreeSet<_> = (0..3).map(|_| ann.prepare(&id(2), None).unwrap().pass).collect();
+    for pass in &passes {
+        assert_eq!(ben.gate.admits_lane(pass), Some(*id(1).as_bytes()));
+        assert_eq!(ben.gate.admits_lane(pass), None);
+        let mut first = vec![0xc0, 0, 0, 0, 1, 20];
+        first.extend(pass);
+        first.resize(1200, 0);
+        assert!(!ben.gate.admits("192.0.2.1:9".parse().unwrap(), &first));
+    }
+}
