@@ -6,7 +6,7 @@ use wire::{DeviceId, limits};
 use crate::{
     dht, framing,
     hello::{self, Binding, Kind, Statement},
-    lan,
+    lan, tcp,
     whereabouts::Whereabouts,
 };
 
@@ -66,6 +66,27 @@ pub fn is_dht_record(bytes: &[u8]) -> bool {
 /// signature and value.
 pub fn dht_record(secret: &[u8; 32], device: &SigningKey, at: u64) -> [Vec<u8>; 4] {
     dht::seen(secret, device, at)
+}
+
+/// Makes the first bytes of a connection over TCP, up to the end of the session id.
+pub fn lane_opening() -> Vec<u8> {
+    let head = [0x16, 3, 1, 5, 0xd0, 1, 0, 5, 0xcc, 3, 3];
+    [&head[..], &[7; 32], &[32], &[9; 32]].concat()
+}
+
+/// Tells whether a connection over TCP that begins like this may hold a pass.
+pub fn is_lane_opening(bytes: &[u8]) -> bool {
+    tcp::is_opening(bytes)
+}
+
+/// Makes what goes on a lane: two packets.
+pub fn lane_packets() -> Vec<u8> {
+    [&[4, 0xb0][..], &[7; 1200], &[0, 3], &[8; 3]].concat()
+}
+
+/// Tells whether bytes are packets of a lane, and nothing besides.
+pub fn are_lane_packets(bytes: &[u8]) -> bool {
+    tcp::are_packets(bytes)
 }
 
 fn key() -> SigningKey {

@@ -247,6 +247,18 @@ impl Drop for Prepared {
     }
 }
 
+/// Tells whether a connection that begins like this may hold a pass.
+pub(crate) fn is_opening(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|opening| cover::pass(opening).is_some())
+}
+
+/// Tells whether bytes are packets of a lane, and nothing besides.
+pub(crate) fn are_packets(bytes: &[u8]) -> bool {
+    let mut rest = bytes::BytesMut::from(bytes);
+    while let Ok(Some(_)) = lane::next(&mut rest) {}
+    rest.is_empty()
+}
+
 impl fmt::Debug for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tcp").finish_non_exhaustive()

@@ -35,5 +35,17 @@ pub(super) fn decoders() -> Vec<Decoder> {
             bound: SMALL,
             run: Box::new(fuzzing::is_dht_record),
         },
+        Decoder {
+            name: "lane-opening",
+            seeds: vec![fuzzing::lane_opening()],
+            bound: SMALL,
+            run: Box::new(fuzzing::is_lane_opening),
+        },
+        Decoder {
+            name: "lane-packets",
+            seeds: vec![fuzzing::lane_packets()],
+            bound: SMALL,
+            run: Box::new(fuzzing::are_lane_packets),
+        },
     ]
 }

@@ -483,7 +483,7 @@ export type OpenLink = {
 
 /** One way on which a tunnel's packets can travel. */
 export type OpenPath = {
-  /** The channel: `loopback`, `lan`, `internet` or `member`. */
+  /** The channel: `loopback`, `lan`, `internet`, `tcp` or `member`. */
   channel: string;
   /** Packets of those that were lost. */
   lost: number;
@@ -533,7 +533,7 @@ export type Passphrase = {
 
 /** The concrete route of a tunnel that is up. */
 export type Path = {
-  /** The channel: `loopback`, `lan`, `internet` or `member`. */
+  /** The channel: `loopback`, `lan`, `internet`, `tcp` or `member`. */
   channel: string;
   /** The negotiated cipher. */
   cipher: string;
