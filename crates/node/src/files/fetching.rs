@@ -64,8 +64,8 @@ struct Run<R> {
     report: R,
     streams: BTreeMap<DeviceId, Talk>,
     serial: u64,
-    /// When devices are asked again that had nothing, and how long they had nothing before.
-    again: BTreeMap<DeviceId, (Instant, Duration)>,
+    /// Devices that had nothing, or let go.
+    again: BTreeMap<DeviceId, Rest>,
     tell: mpsc::Sender<News>,
     tell_checked: mpsc::UnboundedSender<Checked>,
     tasks: JoinSet<()>,
@@ -78,6 +78,13 @@ struct Talk {
     serial: u64,
     link: LinkId,
     ask: Option<mpsc::UnboundedSender<Want>>,
+}
+
+/// A device that is left alone for a while, on the link on which it had nothing: a new one is a new chance.
+struct Rest {
+    link: LinkId,
+    until: Instant,
+    pause: Duration,
 }
 
 /// What happened with a device's stream.
@@ -126,8 +133,10 @@ impl<R: Fn(Report)> Run<R> {
                     return Ok(());
                 }
             }
-            let timer =
-                [fetch.poll_timeout().map(|at| self.started + at), self.again.values().map(|at| at.0).min()];
+            let timer = [
+                fetch.poll_timeout().map(|at| self.started + at),
+                self.again.values().map(|rest| rest.until).min(),
+            ];
             let timer = timer.into_iter().flatten().min();
             let waits = fetch.waits();
             if self.progress.set_waits(waits) {
@@ -204,20 +213,19 @@ impl<R: Fn(Report)> Run<R> {
             .collect();
         for device in gone {
             self.streams.remove(&device);
-            // A new link is a new chance.
-            self.again.remove(&device);
             fetch.handle_gone(&device, self.now());
         }
         let Some(tunnel) = tunnel else { return };
         let now = Instant::now();
+        self.again.retain(|device, rest| holders.get(device) == Some(&rest.link));
         for (device, link) in holders {
-            let rests = self.again.get(&device).is_some_and(|(at, _)| *at > now);
+            let rests = self.again.get(&device).is_some_and(|rest| rest.until > now);
             if rests || fetch.is_banned(&device) || self.streams.contains_key(&device) {
                 continue;
             }
-            if let Some((at, _)) = self.again.get_mut(&device) {
+            if let Some(rest) = self.again.get_mut(&device) {
                 // Not due again before this attempt has come to something.
-                *at = now + LONGEST;
+                rest.until = now + LONGEST;
             }
             self.serial += 1;
             let serial = self.serial;
@@ -296,9 +304,9 @@ impl<R: Fn(Report)> Run<R> {
 
     /// Lets go of a device's stream; it is asked again after a while, each time a longer one.
     fn rest(&mut self, device: DeviceId) {
-        self.streams.remove(&device);
-        let pause = self.again.get(&device).map_or(FIRST, |(_, pause)| (*pause * 2).min(LONGEST));
-        self.again.insert(device, (Instant::now() + pause, pause));
+        let Some(Talk { link, .. }) = self.streams.remove(&device) else { return };
+        let pause = self.again.get(&device).map_or(FIRST, |rest| (rest.pause * 2).min(LONGEST));
+        self.again.insert(device, Rest { link, until: Instant::now() + pause, pause });
     }
 
     /// Lets the disk keep what was written, now and then, so that the end is not one long wait.
