@@ -1,3 +1,4 @@
+mod circle;
 mod erased;
 pub(crate) mod fold;
 pub(crate) mod measured;
@@ -38,6 +39,8 @@ const BARS: &[Bar] = &[
     search::BAR,
     erased::BAR,
     model::BAR,
+    circle::MESSAGES,
+    circle::REMOVED,
     web::BUNDLE,
     web::FIRST_MESSAGE,
     web::KEYSTROKE,

@@ -1,0 +1,55 @@
+use anyhow::Result;
+
+use super::{Bar, Verdict};
+use crate::shell::{self, cargo};
+
+/// Many messages under churn, in virtual time.
+pub(crate) const MESSAGES: Bar = Bar {
+    name: "messages",
+    what: "10 circles of four whole nodes, 100,000 messages each, under kills, cuts, losses and clocks that run wrong, in virtual time",
+    limit: "0 lost, 0 doubled",
+    run: messages,
+};
+
+/// What a removed device gets, and what of its own counts.
+pub(crate) const REMOVED: Bar = Bar {
+    name: "removed",
+    what: "whole nodes on virtual links: what reaches a device that was removed from a circle or a group, what it backdates",
+    limit: "no byte of content to it from any device that has heard; all that it backdates void on every device",
+    run: removed,
+};
+
+const CIRCLES: u32 = 10;
+const EACH: u32 = 100_000;
+
+fn messages() -> Result<Verdict> {
+    for seed in 0..CIRCLES {
+        let env = [("CHURN_SEED", seed.to_string()), ("CHURN_MESSAGES", EACH.to_string())];
+        if passed("test(none_of_many_messages_is_lost_or_doubled_under_churn)", &env)?.is_none() {
+            return Ok(Verdict { figure: format!("a loss or a double with seed {seed}"), holds: false });
+        }
+    }
+    Ok(Verdict { figure: format!("0 lost, 0 doubled of {} messages", CIRCLES * EACH), holds: true })
+}
+
+fn removed() -> Result<Verdict> {
+    let tests =
+        "binary(backdating) | test(removed) | test(taken_out) | test(void_everywhere) | test(who_leaves)";
+    Ok(match passed(tests, &[])? {
+        Some(count) => Verdict { figure: format!("{count} of {count} scenes"), holds: true },
+        None => Verdict { figure: "a scene in which it does not hold, shown above".into(), holds: false },
+    })
+}
+
+/// Runs tests of whole nodes and returns how many passed; nothing if one did not.
+fn passed(tests: &str, env: &[(&str, String)]) -> Result<Option<usize>> {
+    let mut test = cargo("nextest run --locked --release --color never --package hexode-testnet");
+    test.args(["--status-level", "pass", "--filterset", tests]);
+    test.envs(env.iter().map(|(name, value)| (name, value)));
+    // It takes longer than a test may.
+    test.env("NEXTEST_PROFILE", "long");
+    let said = shell::listen(&mut test)?;
+    let count = said.lines().filter(|line| line.trim_start().starts_with("PASS")).count();
+    let failed = said.lines().any(|line| line.trim_start().starts_with("FAIL") || line.contains("TIMEOUT"));
+    Ok((count > 0 && !failed).then_some(count))
+}
