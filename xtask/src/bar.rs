@@ -41,6 +41,7 @@ const BARS: &[Bar] = &[
     model::BAR,
     circle::MESSAGES,
     circle::REMOVED,
+    circle::THIEF,
     web::BUNDLE,
     web::FIRST_MESSAGE,
     web::KEYSTROKE,

@@ -19,6 +19,31 @@ pub(crate) const REMOVED: Bar = Bar {
     run: removed,
 };
 
+/// What a thief of a device gets.
+pub(crate) const THIEF: Bar = Bar {
+    name: "thief",
+    what: "every file of vaults that are locked, wiped, emptied under duress or by wrong tries, searched for words and for blocks that were there before",
+    limit: "before: nothing without the passphrase; after: nothing",
+    run: thief,
+};
+
+/// What shows it: before, and after each way of destroying.
+const THEFTS: [&str; 8] = [
+    "nothing_that_is_kept_can_be_read_from_any_file",
+    "the_key_goes_first_so_that_an_interrupted_wipe_leaves_nothing_readable",
+    "the_wrapped_key_is_overwritten_where_it_lay",
+    "the_duress_passphrase_opens_an_empty_vault_and_nothing_of_the_other_is_left",
+    "too_many_wrong_passphrases_destroy_the_vault_and_a_right_one_forgives",
+    "who_forces_the_person_finds_an_empty_node_and_the_rest_is_nowhere",
+    "too_many_tries_leave_nothing",
+    "a_wipe_leaves_nothing_locked_or_not",
+];
+
+fn thief() -> Result<Verdict> {
+    let count = shell::passed(&["hexode-vault", "hexode-testnet"], &THEFTS)?.len();
+    Ok(Verdict { figure: format!("{count} of {} scenes", THEFTS.len()), holds: count == THEFTS.len() })
+}
+
 const CIRCLES: u32 = 10;
 const EACH: u32 = 100_000;
 
