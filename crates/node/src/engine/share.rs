@@ -13,7 +13,7 @@ use crate::api::{self, ApiError, ErrorKind};
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
     taken: BTreeMap<DeviceId, u64>,
-    /// Taken in this turn and not stored yet.
+    /// Taken and not stored yet.
     fresh: BTreeMap<DeviceId, u64>,
     allowed: BTreeMap<MemberId, u64>,
     /// Members of whom something was not taken, since their share is full.
@@ -71,8 +71,11 @@ impl CircleState {
         *self.shares.fresh.entry(author).or_default() += bytes;
     }
 
-    /// Stores what was counted in this turn.
+    /// Stores what was counted, once it is worth a write; a crash before that forgets so much.
     pub(crate) fn keep_shares(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
+        if self.shares.fresh.values().sum::<u64>() < WORTH {
+            return Ok(());
+        }
         for (author, bytes) in std::mem::take(&mut self.shares.fresh) {
             ctx.tx.add_taken(self.row, &author, bytes)?;
         }
@@ -112,6 +115,8 @@ impl Access<'_, '_> {
 
 /// What a member's entries may take, unless the person says otherwise.
 const SHARE: u64 = 512 << 20;
+/// How many bytes are counted before the count is stored.
+const WORTH: u64 = 16 << 10;
 /// The largest share.
 const MOST: u64 = 1 << 40;
 /// What an entry takes beside its header and body: its row, its places in the indexes, its signature.
