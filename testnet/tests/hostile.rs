@@ -158,11 +158,11 @@ fn nobody_fills_a_device_beyond_his_share_and_its_person_is_told() {
     world.send(cara, "everyone", "others are heard as before");
     world.settle();
     assert_eq!(world.messages(ann, "everyone").len(), held + 1);
-    // The count outlives a crash, but for the last of it; more room lets the rest in.
+    // The count outlives a crash, but for the last of it, so one run more may come; more room lets the rest in.
     world.kill(ann);
     world.restart(ann);
     world.settle();
-    assert!(world.messages(ann, "everyone").len() < held + 100);
+    assert!(world.messages(ann, "everyone").len() < held + 300);
     let share = api::Share { bytes: 100 << 20 };
     world.ask(ann, |node| async move { node.allow(circle, id, share).await }).unwrap();
     world.settle();
