@@ -18,7 +18,6 @@ use std::{
     time::Instant,
 };
 
-use crossbeam_channel::Sender;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -34,7 +33,10 @@ pub(crate) use import::{ImportError, Imported, import, open as open_source};
 pub(crate) use jobs::Jobs;
 pub use progress::Progress;
 
-use crate::{engine::Input, shell::Order};
+use crate::{
+    engine::Input,
+    shell::{Order, Orders},
+};
 
 /// What the engine wants done about files.
 pub enum Command {
@@ -148,7 +150,7 @@ type Key = (CircleId, FileId);
 /// All that runs for files.
 pub(crate) struct FilesShell {
     runtime: Handle,
-    orders: Sender<Order>,
+    orders: Orders,
     started: Instant,
     jobs: Jobs,
     open: Option<OpenFiles>,
@@ -178,7 +180,7 @@ pub(crate) struct Reach {
 }
 
 impl FilesShell {
-    pub(crate) fn new(runtime: Handle, orders: Sender<Order>, jobs: Jobs) -> Self {
+    pub(crate) fn new(runtime: Handle, orders: Orders, jobs: Jobs) -> Self {
         Self { runtime, orders, started: Instant::now(), jobs, open: None }
     }
 
@@ -318,7 +320,9 @@ impl FilesShell {
     fn reporter(&self, circle: CircleId) -> impl Fn(Report) + Clone + Send + Sync + 'static {
         let orders = self.orders.clone();
         // An error says that the node has stopped.
-        move |report| drop(orders.send(Order::Input(Input::Files(circle, report))))
+        move |report| {
+            orders.give(Order::Input(Input::Files(circle, report)));
+        }
     }
 }
 

@@ -1,15 +1,12 @@
 //! Stands in for the shell where time and links are virtual: `testnet` drives engines through it.
 
-use std::sync::Arc;
-
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::Receiver;
 use tokio::sync::broadcast;
 
 use crate::{
     Node, api,
     engine::{Effect, Engine, Input, Time},
-    files::Jobs,
-    shell::{EVENTS, Opening, Order, Shell},
+    shell::{Opening, Order, Shell},
 };
 
 /// The other end of a [`Node`] without a thread: its orders wait until somebody runs them.
@@ -22,11 +19,9 @@ pub struct Pump {
 impl Pump {
     /// Makes a node whose orders this pump runs.
     pub fn new() -> (Node, Self) {
-        let (orders, queue) = unbounded();
-        let (events, _) = broadcast::channel(EVENTS);
-        let (access, jobs) = (Arc::default(), Jobs::default());
-        let node = Node::new(Shell { orders, events: events.clone(), access, jobs });
-        (node, Self { orders: queue, events })
+        let (shell, orders) = Shell::new();
+        let events = shell.events.clone();
+        (Node::new(shell), Self { orders, events })
     }
 
     /// Runs what has been ordered, then one turn over `inputs`; returns what is to be done, answers and events
@@ -57,7 +52,7 @@ impl Pump {
                 }
                 Order::Look(look) => look(engine),
                 // There are no tunnels but the virtual ones.
-                Order::Started(..) | Order::Tunnel(..) => {}
+                Order::Started(..) | Order::Tunnel(..) | Order::Wake => {}
             }
         }
         effects.extend(engine.turn(batch, time, true));

@@ -3,8 +3,8 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant, SystemTime},
@@ -37,6 +37,8 @@ pub(crate) enum Order {
     Lock(oneshot::Sender<()>),
     /// Destroy it.
     Wipe(oneshot::Sender<Result<(), ApiError>>),
+    /// See what has become due sooner than was known.
+    Wake,
     /// Look at the engine as a whole.
     Look(Box<dyn FnOnce(&Engine) + Send>),
     /// A tunnel reports something; `0` is the number of its start.
@@ -59,51 +61,89 @@ pub(crate) enum Opening {
 /// The engine's thread, seen from outside.
 #[derive(Debug, Clone)]
 pub(crate) struct Shell {
-    pub(crate) orders: Sender<Order>,
+    orders: Orders,
     pub(crate) events: broadcast::Sender<api::Event>,
     pub(crate) access: Arc<AtomicU64>,
     pub(crate) jobs: Jobs,
 }
 
+/// The queue to the engine, and how much of what was put into it is not done yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Orders {
+    queue: Sender<Order>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Orders {
+    pub(crate) fn give(&self, order: Order) -> bool {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.queue.send(order).is_ok()
+    }
+
+    fn done(&self, count: usize) {
+        self.open.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    fn are_done(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+}
+
 impl Shell {
+    /// Makes a way to an engine, and its other end.
+    pub(crate) fn new() -> (Self, Receiver<Order>) {
+        let (queue, orders) = unbounded();
+        let (events, _) = broadcast::channel(EVENTS);
+        let queue = Orders { queue, open: Arc::default() };
+        (Self { orders: queue, events, access: Arc::default(), jobs: Jobs::default() }, orders)
+    }
+
     /// Starts the engine's thread. Tunnels run on the current tokio runtime.
     pub(crate) fn start(setup: Setup) -> Result<Self, std::io::Error> {
-        let (orders, queue) = unbounded();
-        let (events, _) = broadcast::channel(EVENTS);
-        let access = Arc::new(AtomicU64::new(0));
-        let jobs = Jobs::default();
-        let run = Run {
-            files: FilesShell::new(Handle::current(), orders.clone(), jobs.clone()),
-            started: Instant::now(),
-            queue,
-            orders: orders.clone(),
-            events: events.clone(),
-            access: Arc::clone(&access),
-            runtime: Handle::current(),
-            tunnels: BTreeMap::new(),
-            starts: 0,
-        };
-        thread::Builder::new().name("engine".into()).spawn(move || {
-            let engine = Engine::new(setup, Box::new(OsEntropy), run.time());
-            run.run(engine);
-        })?;
-        Ok(Self { orders, events, access, jobs })
+        let (shell, queue) = Self::new();
+        let (started, runtime) = (Instant::now(), Handle::current());
+        let Self { orders, events, access, jobs } = shell.clone();
+        let core = Arc::new_cyclic(|this: &Weak<Mutex<Core>>| {
+            let engine = Engine::new(setup, Box::new(OsEntropy), time(started));
+            let files = FilesShell::new(runtime.clone(), orders.clone(), jobs);
+            let (this, tunnels) = (this.clone(), BTreeMap::new());
+            Mutex::new(Core {
+                engine,
+                files,
+                started,
+                alarm: None,
+                orders,
+                events,
+                access,
+                runtime,
+                this,
+                tunnels,
+                starts: 0,
+            })
+        });
+        thread::Builder::new().name("engine".into()).spawn(move || run(&core, &queue))?;
+        Ok(shell)
     }
 
     /// Queues an order; `false` if the thread has ended.
     pub(crate) fn order(&self, order: Order) -> bool {
-        self.orders.send(order).is_ok()
+        self.orders.give(order)
     }
 }
 
-struct Run {
+/// The engine with all that it acts upon. Its thread holds it while it works; in between, a tunnel's thread may take it
+/// for a turn that writes nothing, which is sooner done than another thread is woken.
+struct Core {
+    engine: Engine,
     started: Instant,
-    queue: Receiver<Order>,
-    orders: Sender<Order>,
+    /// When the engine's thread wakes by itself.
+    alarm: Option<Duration>,
+    orders: Orders,
     events: broadcast::Sender<api::Event>,
     /// Counts what changes who may ask for what.
     access: Arc<AtomicU64>,
     runtime: Handle,
+    this: Weak<Mutex<Self>>,
     tunnels: BTreeMap<CircleId, Slot>,
     /// How many tunnels were started. What an earlier one of a circle still says is not taken for a later one's.
     starts: u64,
@@ -122,78 +162,111 @@ enum State {
     Running(Tunnel),
 }
 
-impl Run {
-    fn time(&self) -> Time {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Time {
-            since_start: self.started.elapsed(),
-            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+/// The engine's thread: waits for an order or for what has become due, until it is told to stop.
+fn run(core: &Mutex<Core>, queue: &Receiver<Order>) {
+    let hold = || core.lock().expect("no turn panicked");
+    let mut alarm = None;
+    loop {
+        let first = match alarm {
+            None => queue.recv().map_err(RecvTimeoutError::from),
+            Some(alarm) => queue.recv_deadline(alarm),
+        };
+        let first = match first {
+            Ok(first) => Some(first),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let mut core = hold();
+        if core.work(first, queue) {
+            return;
         }
+        core.alarm = core.engine.deadline();
+        alarm = core.alarm.map(|alarm| core.started + alarm);
     }
+}
 
-    fn run(mut self, mut engine: Engine) {
-        while let Some(first) = self.wait(engine.deadline()) {
-            let mut inputs = Vec::new();
-            let mut weight = 0;
-            // What has come in meanwhile shares the turn and its commit, up to a bound.
-            let mut next = first;
-            while let Some(order) = next.take() {
-                match order {
-                    Order::Input(input) => inputs.push(input),
-                    Order::Tunnel(start, circle, event, early) => {
-                        if self.tunnels.get(&circle).is_some_and(|slot| slot.start == start) {
-                            weight += event_weight(&event);
-                            inputs.push(Input::Tunnel(circle, event, early));
-                        }
-                    }
-                    other => {
-                        self.turn(&mut engine, std::mem::take(&mut inputs));
-                        if self.carry_out(&mut engine, other) {
-                            return;
-                        }
+fn time(started: Instant) -> Time {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time { since_start: started.elapsed(), wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) }
+}
+
+impl Core {
+    /// Carries out an order and what has come in meanwhile, or only what has become due; `true` ends the thread.
+    fn work(&mut self, first: Option<Order>, queue: &Receiver<Order>) -> bool {
+        let mut inputs = Vec::new();
+        let (mut taken, mut weight) = (0, 0);
+        // What has come in meanwhile shares the turn and its commit, up to a bound.
+        let mut next = first;
+        while let Some(order) = next.take() {
+            taken += 1;
+            match order {
+                Order::Input(input) => inputs.push(input),
+                Order::Tunnel(start, circle, event, early) => {
+                    if self.is_current(start, &circle) {
+                        weight += event_weight(&event);
+                        inputs.push(Input::Tunnel(circle, event, early));
                     }
                 }
-                if inputs.len() < TURN_INPUTS && weight < TURN_BYTES {
-                    next = self.queue.try_recv().ok();
+                other => {
+                    self.turn(std::mem::take(&mut inputs));
+                    if self.carry_out(other) {
+                        return true;
+                    }
                 }
             }
-            self.turn(&mut engine, inputs);
+            if inputs.len() < TURN_INPUTS && weight < TURN_BYTES {
+                next = queue.try_recv().ok();
+            }
         }
-        let effects = engine.lock();
-        self.carry_effects(effects);
+        self.turn(inputs);
+        self.orders.done(taken);
+        false
     }
 
-    /// Waits for an order or for a deadline; `None` when nobody can give orders any more.
-    fn wait(&self, deadline: Option<Duration>) -> Option<Option<Order>> {
-        let Some(deadline) = deadline else {
-            return self.queue.recv().ok().map(Some);
-        };
-        match self.queue.recv_deadline(self.started + deadline) {
-            Ok(order) => Some(Some(order)),
-            Err(RecvTimeoutError::Timeout) => Some(None),
-            Err(RecvTimeoutError::Disconnected) => None,
-        }
+    fn is_current(&self, start: u64, circle: &CircleId) -> bool {
+        self.tunnels.get(circle).is_some_and(|slot| slot.start == start)
     }
 
-    fn turn(&mut self, engine: &mut Engine, inputs: Vec<Input>) {
+    fn turn(&mut self, inputs: Vec<Input>) {
         let watched = self.events.receiver_count() > 0;
-        let effects = engine.turn(inputs, self.time(), watched);
+        let effects = self.engine.turn(inputs, time(self.started), watched);
         self.carry_effects(effects);
+    }
+
+    /// Runs a turn over what a tunnel reports, if it writes nothing; otherwise gives it back.
+    fn light_turn(
+        &mut self,
+        start: u64,
+        circle: CircleId,
+        event: tunnel::Event,
+    ) -> Result<(), tunnel::Event> {
+        if !self.is_current(start, &circle) || !self.engine.is_light(&circle, &event, self.started.elapsed())
+        {
+            return Err(event);
+        }
+        self.turn(vec![Input::Tunnel(circle, event, Early::none())]);
+        let due = self.engine.deadline();
+        if due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm)) {
+            self.orders.give(Order::Wake);
+        }
+        Ok(())
     }
 
     /// Carries out an order that is not part of a turn; `true` ends the thread.
-    fn carry_out(&mut self, engine: &mut Engine, order: Order) -> bool {
+    fn carry_out(&mut self, order: Order) -> bool {
         match order {
             // These two are part of turns.
-            Order::Input(input) => self.turn(engine, vec![input]),
+            Order::Input(input) => self.turn(vec![input]),
             Order::Tunnel(_, circle, event, early) => {
-                self.turn(engine, vec![Input::Tunnel(circle, event, early)]);
+                self.turn(vec![Input::Tunnel(circle, event, early)]);
             }
+            // The turn that comes next sees what is due.
+            Order::Wake => {}
             Order::Open { passphrase, how, answer } => {
-                let was_locked = engine.vault().is_none();
+                let was_locked = self.engine.vault().is_none();
                 let opened = match how {
-                    Opening::Create => engine.create(&passphrase),
-                    Opening::Unlock(tries) => engine.unlock(&passphrase, tries, self.time()),
+                    Opening::Create => self.engine.create(&passphrase),
+                    Opening::Unlock(tries) => self.engine.unlock(&passphrase, tries, time(self.started)),
                 };
                 let _ = answer.send(opened.map(|effects| {
                     self.carry_effects(effects);
@@ -201,18 +274,18 @@ impl Run {
                 }));
             }
             Order::Lock(done) => {
-                let effects = engine.lock();
+                let effects = self.engine.lock();
                 self.end_tunnels(effects, done);
             }
             Order::Wipe(answer) => {
-                let wiped = engine.wipe().map(|effects| drop(self.carry_effects(effects)));
+                let wiped = self.engine.wipe().map(|effects| drop(self.carry_effects(effects)));
                 // Nobody waits any more if the front end went away.
                 let _ = answer.send(wiped);
             }
-            Order::Look(look) => look(engine),
-            Order::Started(start, circle, outcome) => self.started(engine, start, circle, outcome),
+            Order::Look(look) => look(&self.engine),
+            Order::Started(start, circle, outcome) => self.started(start, circle, outcome),
             Order::Stop(done) => {
-                let effects = engine.lock();
+                let effects = self.engine.lock();
                 self.end_tunnels(effects, done);
                 return true;
             }
@@ -283,6 +356,23 @@ impl Run {
         self.files.carry_out(command, tunnel);
     }
 
+    /// Runs a [light turn](Self::light_turn) at once if the engine rests: if nothing is queued before it.
+    fn try_light_turn(
+        this: &Weak<Mutex<Self>>,
+        orders: &Orders,
+        start: u64,
+        circle: CircleId,
+        event: tunnel::Event,
+    ) -> Result<(), tunnel::Event> {
+        if !Engine::may_be_light(&event) || !orders.are_done() {
+            return Err(event);
+        }
+        let Some(core) = this.upgrade() else { return Err(event) };
+        // What this thread told the engine before is done, or it would be in the queue; so the order holds.
+        let Ok(mut core) = core.try_lock() else { return Err(event) };
+        core.light_turn(start, circle, event)
+    }
+
     fn start_tunnel(&mut self, config: tunnel::Config) {
         let circle = config.circle;
         self.starts += 1;
@@ -290,27 +380,22 @@ impl Run {
         self.tunnels.insert(circle, Slot { start, state: State::Starting(VecDeque::new()) });
         let orders = self.orders.clone();
         let sink = {
-            let orders = orders.clone();
+            let (orders, this) = (orders.clone(), self.this.clone());
             // Frames hold their link's credit until the engine has dropped them, so this queue is bounded.
             Arc::new(move |event| {
+                let Err(event) = Self::try_light_turn(&this, &orders, start, circle, event) else { return };
                 let early = Early::of(&event);
-                drop(orders.send(Order::Tunnel(start, circle, event, early.clone())));
+                orders.give(Order::Tunnel(start, circle, event, early.clone()));
                 early.vouched();
             })
         };
         self.runtime.spawn(async move {
             let started = Tunnel::start(config, sink).await.map_err(|error| error.to_string());
-            drop(orders.send(Order::Started(start, circle, started)));
+            orders.give(Order::Started(start, circle, started));
         });
     }
 
-    fn started(
-        &mut self,
-        engine: &mut Engine,
-        start: u64,
-        circle: CircleId,
-        outcome: Result<Tunnel, String>,
-    ) {
+    fn started(&mut self, start: u64, circle: CircleId, outcome: Result<Tunnel, String>) {
         let slot = self.tunnels.get_mut(&circle).filter(|slot| slot.start == start);
         match (outcome, slot) {
             (Ok(tunnel), Some(slot)) => {
@@ -327,7 +412,7 @@ impl Run {
             }
             (Err(why), Some(_)) => {
                 self.tunnels.remove(&circle);
-                self.turn(engine, vec![Input::TunnelFailed(circle, why)]);
+                self.turn(vec![Input::TunnelFailed(circle, why)]);
             }
             (Err(_), None) => {}
         }

@@ -147,6 +147,11 @@ impl Frame {
         Ok(frame)
     }
 
+    /// Tells by the first byte whether an encoded frame is said to be [`Receipts`](Self::Receipts).
+    pub fn is_receipts(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&RECEIPTS)
+    }
+
     fn check(&self) -> Result<(), DecodeError> {
         match self {
             Self::CharterHave(ids) => DecodeError::check_count("charter ids", ids.len(), limits::HAVE),
@@ -209,6 +214,9 @@ fn check_len(blob: &Blob, limit: usize) -> Result<(), DecodeError> {
     if found > limit { Err(DecodeError::TooLong { limit, found }) } else { Ok(()) }
 }
 
+/// The place of `Receipts` among the kinds of frames, which is how an encoded frame begins.
+const RECEIPTS: u8 = 5;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +254,9 @@ mod tests {
                 addresses: vec!["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()],
             }]),
         ] {
-            assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+            let bytes = frame.encode();
+            assert_eq!(Frame::is_receipts(&bytes), matches!(frame, Frame::Receipts(..)));
+            assert_eq!(Frame::decode(&bytes), Ok(frame));
         }
     }
 

@@ -30,7 +30,11 @@ impl CircleState {
         if !self.journal.counts(&conversation, &record.author, record.seq) {
             return self.store_void(ctx, row, record);
         }
-        record.gone = self.fate(ctx.tx, ctx.time.wall_ms, conversation, row, &record)?;
+        let outcome = match record.kind {
+            EntryKind::Message => self.outcome(ctx.tx, conversation, row, &record)?,
+            _ => Outcome::default(),
+        };
+        record.gone = self.fate(ctx.tx, ctx.time.wall_ms, conversation, row, &record, &outcome)?;
         if record.gone != Gone::Not {
             record.body = None;
         }
@@ -43,7 +47,7 @@ impl CircleState {
         if record.gone == Gone::Withheld && record.kind == EntryKind::Message {
             self.talk.note_beside((conversation, record.author), record.seq);
         } else if record.kind == EntryKind::Message {
-            self.placed_message(ctx, conversation, row, &record)?;
+            self.placed_message(ctx, conversation, row, &record, &outcome)?;
         } else {
             self.talk.note_beside((conversation, record.author), record.seq);
             if let Some(target) = header.beside.as_ref().and_then(Beside::target)
@@ -64,6 +68,7 @@ impl CircleState {
         conversation: ConversationId,
         row: ConversationRow,
         record: &EntryRecord,
+        outcome: &Outcome,
     ) -> Result<(), StoreError> {
         if record.gone != Gone::Not {
             erase_changes(ctx.tx, row, record, record.gone)?;
@@ -75,7 +80,7 @@ impl CircleState {
             self.note_offer(ctx, row, record)?;
         }
         if ctx.watched {
-            let message = self.show(ctx.tx, ctx.time.wall_ms, conversation, record)?;
+            let message = self.show_with(ctx.tx, ctx.time.wall_ms, conversation, record, outcome)?;
             ctx.publish(|| api::Event::Message { circle: self.id, message });
         }
         Ok(())
@@ -151,13 +156,14 @@ impl CircleState {
         conversation: ConversationId,
         row: ConversationRow,
         record: &EntryRecord,
+        outcome: &Outcome,
     ) -> Result<Gone, StoreError> {
         if is_words(record.kind) && record.lamport <= self.withheld_here(&conversation) {
             return Ok(Gone::Withheld);
         }
         match beside_of(record) {
             None if record.kind == EntryKind::Message => {
-                if self.outcome(vault, conversation, row, record)?.deleted {
+                if outcome.deleted {
                     return Ok(Gone::Deleted);
                 }
                 let over = self.expires_ms(conversation, record).is_some_and(|at_ms| at_ms <= now_ms);

@@ -338,6 +338,16 @@ impl CircleState {
         timers.into_iter().flatten().min()
     }
 
+    /// Tells whether a device is another member's.
+    pub(crate) fn is_of_another(&self, device: &DeviceId) -> bool {
+        self.live_member(device).is_some_and(|member| self.my_member().is_some_and(|me| me != member))
+    }
+
+    /// Tells whether no link waits for anything that stands in the vault.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.links.values().all(|link| link.owed.is_empty())
+    }
+
     /// Takes note that the tunnel did not start; it is tried again.
     pub(crate) fn tunnel_failed(&mut self, ctx: &mut Ctx<'_, '_>, why: String) {
         tracing::warn!("a tunnel did not start; it is tried again");

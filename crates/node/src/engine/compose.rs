@@ -1,6 +1,6 @@
 //! What front ends ask for beside sending and reading: answers, edits, signs, pins, searches, what is kept.
 
-use journal::{Beside, Content, Offer, Post};
+use journal::{Beside, Content, Offer, Outcome, Post};
 use vault::{ConversationRow, DraftRecord, EntryKind, EntryRecord, Gone};
 use wire::{CircleId, ConversationId, MemberId, MessageId};
 
@@ -336,7 +336,8 @@ impl Access<'_, '_> {
             .write_beside(conversation, &me, beside, content, now_ms, self.ctx.entropy)
             .map_err(ApiError::from)?;
         let record = record_of(&entry, now_ms, None);
-        let shown = circle.show(self.ctx.tx, now_ms, conversation, &record)?;
+        // Nobody can have said anything of it yet.
+        let shown = circle.show_with(self.ctx.tx, now_ms, conversation, &record, &Outcome::default())?;
         circle.written.push(entry);
         Ok(shown)
     }

@@ -18,16 +18,28 @@ impl CircleState {
         conversation: ConversationId,
         record: &EntryRecord,
     ) -> Result<api::Message, StoreError> {
-        let row = self.conversations.get(&conversation).copied();
-        let outcome = match row {
-            Some(row) => self.outcome(vault, conversation, row, record)?,
+        let outcome = match self.conversations.get(&conversation) {
+            Some(row) => self.outcome(vault, conversation, *row, record)?,
             None => Outcome::default(),
         };
+        self.show_with(vault, now_ms, conversation, record, &outcome)
+    }
+
+    /// Shows a message of which is known what later entries made of it.
+    pub(crate) fn show_with(
+        &self,
+        vault: &Vault,
+        now_ms: u64,
+        conversation: ConversationId,
+        record: &EntryRecord,
+        outcome: &Outcome,
+    ) -> Result<api::Message, StoreError> {
+        let row = self.conversations.get(&conversation).copied();
         let member = self.member_of(&record.author);
         let content = content_of(record);
         let expires_ms = self.expires_ms(conversation, record);
         let over = expires_ms.is_some_and(|at_ms| at_ms <= now_ms);
-        let absent = self.absence(record, &outcome, content.as_ref(), over);
+        let absent = self.absence(record, outcome, content.as_ref(), over);
         let shown = content.as_ref().filter(|_| absent.is_none());
         let edit = outcome.edit.as_ref().filter(|_| shown.is_some());
         let said = edit.map_or(shown, |(_, edit)| Some(edit));
@@ -66,7 +78,7 @@ impl CircleState {
             }),
             mentions_me: self.my_member().is_some_and(|me| mentions.contains(&me)),
             mentions,
-            reactions: if absent.is_none() { self.reactions(&outcome) } else { Vec::new() },
+            reactions: if absent.is_none() { self.reactions(outcome) } else { Vec::new() },
             pinned: outcome.is_pinned() && absent.is_none(),
             forwarded: post.is_some_and(|post| post.forwarded),
             expires_ms: expires_ms.filter(|_| absent.is_none()),
