@@ -234,22 +234,17 @@ impl Core {
     }
 
     /// Runs a turn over what a tunnel reports, if it writes nothing; otherwise gives it back.
-    fn light_turn(
-        &mut self,
-        start: u64,
-        circle: CircleId,
-        event: tunnel::Event,
-    ) -> Result<(), tunnel::Event> {
+    fn light_turn(&mut self, start: u64, circle: CircleId, event: tunnel::Event) -> Option<tunnel::Event> {
         if !self.is_current(start, &circle) || !self.engine.is_light(&circle, &event, self.started.elapsed())
         {
-            return Err(event);
+            return Some(event);
         }
         self.turn(vec![Input::Tunnel(circle, event, Early::none())]);
         let due = self.engine.deadline();
         if due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm)) {
             self.orders.give(Order::Wake);
         }
-        Ok(())
+        None
     }
 
     /// Carries out an order that is not part of a turn; `true` ends the thread.
@@ -356,20 +351,21 @@ impl Core {
         self.files.carry_out(command, tunnel);
     }
 
-    /// Runs a [light turn](Self::light_turn) at once if the engine rests: if nothing is queued before it.
+    /// Runs a [light turn](Self::light_turn) at once if the engine rests: if nothing is queued before it; otherwise gives the
+    /// event back.
     fn try_light_turn(
         this: &Weak<Mutex<Self>>,
         orders: &Orders,
         start: u64,
         circle: CircleId,
         event: tunnel::Event,
-    ) -> Result<(), tunnel::Event> {
+    ) -> Option<tunnel::Event> {
         if !Engine::may_be_light(&event) || !orders.are_done() {
-            return Err(event);
+            return Some(event);
         }
-        let Some(core) = this.upgrade() else { return Err(event) };
+        let Some(core) = this.upgrade() else { return Some(event) };
         // What this thread told the engine before is done, or it would be in the queue; so the order holds.
-        let Ok(mut core) = core.try_lock() else { return Err(event) };
+        let Ok(mut core) = core.try_lock() else { return Some(event) };
         core.light_turn(start, circle, event)
     }
 
@@ -383,7 +379,7 @@ impl Core {
             let (orders, this) = (orders.clone(), self.this.clone());
             // Frames hold their link's credit until the engine has dropped them, so this queue is bounded.
             Arc::new(move |event| {
-                let Err(event) = Self::try_light_turn(&this, &orders, start, circle, event) else { return };
+                let Some(event) = Self::try_light_turn(&this, &orders, start, circle, event) else { return };
                 let early = Early::of(&event);
                 orders.give(Order::Tunnel(start, circle, event, early.clone()));
                 early.vouched();

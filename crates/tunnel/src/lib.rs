@@ -40,6 +40,7 @@ mod hello;
 mod knock;
 pub mod lan;
 mod link;
+mod outbox;
 mod own;
 mod pass;
 mod pulse;

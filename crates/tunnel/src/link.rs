@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,6 +25,7 @@ use crate::{
     Stream,
     forward::{self, Forwarding, Leg, Through, Told},
     framing::{self, FrameError, Frames},
+    outbox::{OVERHEAD, Out, Outbox, Outboxes, Outgoing},
     pulse::{Beat, Pulse},
     stream,
     tcp::{End, Tcp},
@@ -42,10 +43,10 @@ pub(crate) struct Link {
     pub(crate) since: Instant,
     connection: Connection,
     key_exchange: &'static str,
-    outbox: mpsc::UnboundedSender<Out>,
+    outbox: Outbox,
+    outboxes: Arc<Outboxes>,
     /// The other side is to get nothing any more but the last frames.
     parting: Arc<AtomicBool>,
-    queued: Arc<AtomicUsize>,
     activity: Arc<Activity>,
     /// Whether the other side answers no more, so that another way is looked for.
     doubted: bool,
@@ -62,6 +63,7 @@ pub(crate) struct Link {
 /// What a link belongs to.
 pub(crate) struct Place<'a> {
     pub(crate) sink: &'a Arc<dyn EventSink>,
+    pub(crate) outboxes: &'a Arc<Outboxes>,
     pub(crate) news: &'a mpsc::UnboundedSender<News>,
     pub(crate) forwarding: &'a Arc<Forwarding>,
     pub(crate) told: &'a mpsc::Sender<Told>,
@@ -107,13 +109,6 @@ pub(crate) struct Activity {
     wake: Notify,
 }
 
-/// What waits to be written.
-enum Out {
-    Frame(Vec<u8>),
-    /// Goes out although the other side is to get nothing else any more.
-    Always(Vec<u8>),
-}
-
 impl Activity {
     /// Notes that something was sent.
     pub(crate) fn note_said(&self) {
@@ -131,18 +126,18 @@ impl Activity {
 impl Link {
     /// Delivers `Up` and starts the tasks; `first` is written before all frames.
     pub(crate) fn start(greeted: Greeted, first: Option<Vec<u8>>, place: &Place<'_>) -> Self {
-        let Place { sink, news, forwarding, told, tcp } = *place;
+        let Place { sink, outboxes, news, forwarding, told, tcp } = *place;
         let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
             greeted;
-        let (outbox, queue) = mpsc::unbounded_channel();
-        let (queued, parting) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (outbox, outgoing) = Outbox::new();
+        let parting = Arc::new(AtomicBool::new(false));
         if let Some(hello) = first {
-            queued.fetch_add(hello.len() + OVERHEAD, Ordering::Relaxed);
-            outbox.send(Out::Always(hello)).expect("the receiver is in hand");
+            outbox.push_always(hello);
         }
         transport::widen(&connection);
         let activity = Arc::new(Activity::default());
         let open = Arc::new(Mutex::new(true));
+        outboxes.add((device, id), outbox.clone());
         sink.deliver(Event::Up { device, link: id, initiated, remote: remote(&connection, tcp) });
 
         let reader = {
@@ -155,7 +150,7 @@ impl Link {
                 let _ = news.send(News { device, link: id, turn });
             }
         };
-        let writer = write(send, queue, (queued.clone(), parting.clone()), activity.clone());
+        let writer = write(send, outgoing, parting.clone(), activity.clone());
         let watcher = {
             let (connection, activity, news) = (connection.clone(), activity.clone(), news.clone());
             async move {
@@ -186,8 +181,8 @@ impl Link {
             connection,
             key_exchange,
             outbox,
+            outboxes: outboxes.clone(),
             parting,
-            queued,
             activity,
             doubted: false,
             heard: 0,
@@ -199,21 +194,6 @@ impl Link {
         }
     }
 
-    /// Queues a frame; an error says that the link has to be closed.
-    pub(crate) fn send(&self, frame: Vec<u8>) -> Result<(), DownReason> {
-        if frame.is_empty() || frame.len() > limits::FRAME {
-            tracing::error!(length = frame.len(), "the engine sent a frame out of bounds");
-            return Ok(());
-        }
-        let length = frame.len() + OVERHEAD;
-        if self.queued.fetch_add(length, Ordering::Relaxed) + length > OUTBOX {
-            return Err(DownReason::Overrun);
-        }
-        // The writer ends only with the connection, of which the reader tells the shell.
-        let _ = self.outbox.send(Out::Frame(frame));
-        Ok(())
-    }
-
     /// Opens a stream beside the frames.
     pub(crate) fn open(&self, class: Class, opening: Vec<u8>, answer: oneshot::Sender<Stream>) {
         let (connection, activity) = (self.connection.clone(), self.activity.clone());
@@ -222,6 +202,7 @@ impl Link {
 
     /// Closes the connection and delivers `Down`, the link's last event.
     pub(crate) fn close(self, code: VarInt, reason: DownReason, sink: &Arc<dyn EventSink>) {
+        self.outboxes.remove(&(self.device, self.id));
         self.forwarding.close(&self.leg);
         self.connection.close(code, b"");
         for task in &self.tasks {
@@ -238,13 +219,13 @@ impl Link {
         frames: Vec<Vec<u8>>,
         sink: &Arc<dyn EventSink>,
     ) -> impl Future<Output = ()> + Send + 'static {
+        self.outboxes.remove(&(self.device, self.id));
         self.forwarding.close(&self.leg);
         *self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
         sink.deliver(Event::Down { device: self.device, link: self.id, reason: DownReason::NotAllowed });
         self.parting.store(true, Ordering::Relaxed);
         for frame in frames {
-            // The writer ends only with the connection.
-            let _ = self.outbox.send(Out::Always(frame));
+            self.outbox.push_always(frame);
         }
         let Self { connection, outbox, tasks, .. } = self;
         // Without an outbox the writer finishes the stream, whereupon the other side closes.
@@ -282,7 +263,7 @@ impl Link {
 
     /// How many bytes wait to be sent.
     pub(crate) fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+        self.outbox.queued()
     }
 
     /// Describes the link as it is now.
@@ -375,12 +356,12 @@ async fn admit(
 /// Writes what is queued, small frames together.
 async fn write(
     mut send: SendStream,
-    mut queue: mpsc::UnboundedReceiver<Out>,
-    (queued, parting): (Arc<AtomicUsize>, Arc<AtomicBool>),
+    mut outgoing: Outgoing,
+    parting: Arc<AtomicBool>,
     activity: Arc<Activity>,
 ) {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    while outgoing.take(&mut batch, BATCH).await > 0 {
         let wanted = |out| match out {
             Out::Frame(_) if parting.load(Ordering::Relaxed) => None,
             Out::Frame(frame) | Out::Always(frame) => Some(frame),
@@ -399,7 +380,7 @@ async fn write(
                 // The reader sees the same and tells the shell.
                 return;
             }
-            queued.fetch_sub(bytes, Ordering::Relaxed);
+            outgoing.written(bytes);
         }
     }
     // The link is gone at this end; that the stream was finished before is not worth a word.
@@ -508,12 +489,8 @@ const NOWHERE: Remote = Remote::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNS
 /// How many bytes of frames the engine may hold of one link before that link is read no further. An engine that
 /// keeps less than this unacknowledged never stops the reading.
 const CREDIT: usize = 8 << 20;
-/// How many bytes may wait to be sent on one link.
-const OUTBOX: usize = 32 << 20;
 /// How long the other side has to take its last frames.
 const PARTING: Duration = Duration::from_secs(3);
-/// What a frame costs beyond its bytes, so that many tiny ones are bounded too.
-const OVERHEAD: usize = 64;
 /// How many frames are taken from the queue at once.
 const BATCH: usize = 256;
 /// After how many bytes a write is long enough.

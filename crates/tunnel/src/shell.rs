@@ -38,6 +38,7 @@ use crate::{
     knock::Knocking,
     lan,
     link::{Link, News},
+    outbox::Outboxes,
     own::Witnesses,
     tcp::{self, Tcp},
     transport::code,
@@ -49,6 +50,7 @@ pub(crate) async fn start(
     config: Config,
     sink: Arc<dyn EventSink>,
     commands: mpsc::UnboundedReceiver<Command>,
+    outboxes: Arc<Outboxes>,
 ) -> Result<(), BindError> {
     let identity = Arc::new(Identity {
         circle: config.circle,
@@ -60,7 +62,7 @@ pub(crate) async fn start(
     let forwarding = Arc::new(Forwarding::new(identity.device, config.willing));
     let tcp = Arc::new(Tcp::new(gate.clone()));
     let endpoint = endpoint::bind(&config, gate.clone(), &forwarding, &tcp).await?;
-    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, (forwarding, tcp), sink);
+    let (shell, inbox) = Shell::new(config, identity, gate, endpoint, (forwarding, tcp), (sink, outboxes));
     tokio::spawn(shell.run(commands, inbox));
     Ok(())
 }
@@ -74,6 +76,7 @@ struct Shell {
     allowed: watch::Sender<Arc<BTreeSet<DeviceId>>>,
     contacts: BTreeMap<DeviceId, Contact>,
     links: BTreeMap<DeviceId, Link>,
+    outboxes: Arc<Outboxes>,
     forwarding: Arc<Forwarding>,
     /// Lanes, whether any are dialled, and where others dial them.
     tcp: Arc<Tcp>,
@@ -136,7 +139,7 @@ impl Shell {
         gate: Arc<Gate>,
         endpoint: Endpoint,
         (forwarding, tcp): (Arc<Forwarding>, Arc<Tcp>),
-        sink: Arc<dyn EventSink>,
+        (sink, outboxes): (Arc<dyn EventSink>, Arc<Outboxes>),
     ) -> (Self, Inbox) {
         let (heard, heard_inbox) = mpsc::unbounded_channel();
         let (dialled, dialled_inbox) = mpsc::unbounded_channel();
@@ -154,6 +157,7 @@ impl Shell {
             allowed: watch::Sender::new(Arc::default()),
             contacts: BTreeMap::new(),
             links: BTreeMap::new(),
+            outboxes,
             forwarding,
             tcp,
             dials_tcp: config.tcp,
@@ -286,7 +290,8 @@ impl Shell {
             Command::Allow(devices) => self.allow(devices),
             Command::Invitations(invitations) => self.gate.invite(&invitations),
             Command::Know { device, addresses } => self.know(device, &addresses),
-            Command::Send { device, link, frame } => self.send(device, link, frame),
+            // Every other frame goes its way by itself.
+            Command::Send { device, link, .. } => self.overrun(device, link),
             Command::Open { device, link, class, opening, answer } => {
                 if let Some(up) = self.links.get(&device).filter(|up| up.id == link) {
                     up.open(class, opening, answer);

@@ -14,12 +14,10 @@ use crate::{
 };
 
 impl Shell {
-    pub(super) fn send(&mut self, device: DeviceId, link: LinkId, frame: Vec<u8>) {
-        let Some(to) = self.links.get(&device).filter(|to| to.id == link) else {
-            return;
-        };
-        if let Err(reason) = to.send(frame) {
-            self.down(device, code::OVERRUN, reason);
+    /// Closes a link whose outbox is full.
+    pub(super) fn overrun(&mut self, device: DeviceId, link: LinkId) {
+        if self.links.get(&device).is_some_and(|to| to.id == link) {
+            self.down(device, code::OVERRUN, DownReason::Overrun);
         }
     }
 
@@ -82,6 +80,7 @@ impl Shell {
         self.clear_suspicion(device, remote);
         let place = Place {
             sink: &self.sink,
+            outboxes: &self.outboxes,
             news: &self.outlets.links,
             forwarding: &self.forwarding,
             told: &self.outlets.told,
