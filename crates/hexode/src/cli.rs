@@ -18,8 +18,8 @@ pub(crate) struct Cli {
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The home folder: vault and socket lie in it [default: hexode in the XDG data folder]
-    #[arg(long, global = true, value_name = "DIR", env = "HEXODE_HOME", hide_env_values = true)]
+    /// The folder of vault and socket [default: HEXODE_HOME, or hexode in the XDG data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "HEXODE_HOME", hide_env = true)]
     pub(crate) home: Option<PathBuf>,
 
     /// Answer in JSON, and say errors in JSON

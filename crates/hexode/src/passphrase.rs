@@ -18,8 +18,8 @@ use crate::failure::Failure;
 /// Where the passphrase comes from.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Source {
-    /// Read the passphrase from the first line of a file, or of standard input if FILE is `-`
-    #[arg(long, value_name = "FILE", env = "HEXODE_PASSPHRASE_FILE", hide_env_values = true)]
+    /// Read the passphrase from a file, or standard input: `-` [default: HEXODE_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE", env = "HEXODE_PASSPHRASE_FILE", hide_env = true)]
     passphrase_file: Option<PathBuf>,
 }
 

@@ -133,5 +133,5 @@ async fn a_listener_leaves_when_his_session_ends_by_itself() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();
     let days = begun.elapsed().as_secs_f64() / 86_400.0;
-    assert!((29.9..=30.0).contains(&days), "{days}");
+    assert!((29.9..30.01).contains(&days), "{days}");
 }

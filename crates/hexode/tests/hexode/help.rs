@@ -56,9 +56,7 @@ fn the_program_says_what_it_can_do() {
 
     Options:
           --home <DIR>
-              The home folder: vault and socket lie in it [default: hexode in the XDG data folder]
-              
-              [env: HEXODE_HOME]
+              The folder of vault and socket [default: HEXODE_HOME, or hexode in the XDG data folder]
 
           --json
               Answer in JSON, and say errors in JSON
@@ -98,14 +96,10 @@ fn the_program_says_what_it_can_do() {
 
     Options:
           --home <DIR>
-              The home folder: vault and socket lie in it [default: hexode in the XDG data folder]
-              
-              [env: HEXODE_HOME]
+              The folder of vault and socket [default: HEXODE_HOME, or hexode in the XDG data folder]
 
           --passphrase-file <FILE>
-              Read the passphrase from the first line of a file, or of standard input if FILE is `-`
-              
-              [env: HEXODE_PASSPHRASE_FILE]
+              Read the passphrase from a file, or standard input: `-` [default: HEXODE_PASSPHRASE_FILE]
 
           --json
               Answer in JSON, and say errors in JSON
@@ -128,6 +122,9 @@ fn the_program_says_what_it_can_do() {
 
           --no-lan
               Do not look for members on the local network, nor be found there
+
+          --no-tcp
+              Do not listen on TCP, nor dial there where UDP does not get through
 
           --no-forward
               Do not forward packets of two other members who cannot reach each other
@@ -164,8 +161,8 @@ fn the_program_says_what_it_can_do() {
       help    Print this message or the help of the given subcommand(s)
 
     Options:
-          --home <DIR>        The home folder: vault and socket lie in it [default: hexode in the XDG
-                              data folder] [env: HEXODE_HOME]
+          --home <DIR>        The folder of vault and socket [default: HEXODE_HOME, or hexode in the XDG
+                              data folder]
           --json              Answer in JSON, and say errors in JSON
           --circle <NAME|ID>  Which circle, by name or id; needed only when this device belongs to
                               several
