@@ -32,12 +32,22 @@ impl<K: Ord + Copy, T: Weigh> FairQueue<K, T> {
         Self { flows: BTreeMap::new(), turns: VecDeque::new(), bytes: 0 }
     }
 
-    /// Adds a packet to a flow; `false` means that it was dropped.
+    /// Adds a packet to a flow; `false` means that it was dropped. Where all is full the longest flow loses its last
+    /// packets, so that a few cannot shut out the others.
     pub(crate) fn push(&mut self, key: K, packet: T) -> bool {
         let weight = packet.weight() + OVERHEAD;
         let waiting = self.flows.get(&key).map_or(0, |flow| flow.bytes);
-        if waiting + weight > FLOW || self.bytes + weight > TOTAL {
+        if waiting + weight > FLOW {
             return false;
+        }
+        while self.bytes + weight > TOTAL {
+            let longest = self.flows.values_mut().max_by_key(|flow| flow.bytes);
+            let Some(longest) = longest.filter(|longest| longest.bytes > waiting + weight) else {
+                return false;
+            };
+            let Some(last) = longest.packets.pop_back() else { return false };
+            longest.bytes -= last.weight() + OVERHEAD;
+            self.bytes -= last.weight() + OVERHEAD;
         }
         let flow = self.flows.entry(key).or_insert_with(|| {
             self.turns.push_back(key);
@@ -142,6 +152,23 @@ mod tests {
             last[usize::from(key)] = Some(packet[0]);
         }
         assert!(queue.bytes == 0 && queue.flows.is_empty() && queue.turns.is_empty());
+    }
+
+    #[test]
+    fn a_few_long_flows_do_not_shut_out_another() {
+        let mut queue = FairQueue::new();
+        for key in 0..4 {
+            fill(&mut queue, key, 1000);
+        }
+        let fifth = fill(&mut queue, 9, 1000);
+        assert!((180..200).contains(&fifth), "{fifth}: an even share");
+        assert!(queue.bytes <= TOTAL);
+        let mut taken = [0; 10];
+        while let Some((key, _)) = queue.pop() {
+            taken[usize::from(key)] += 1;
+        }
+        assert!(taken[0..4].iter().all(|count| count + 1 >= taken[9]), "{taken:?}");
+        assert_eq!(queue.bytes, 0);
     }
 
     #[test]
