@@ -45,8 +45,6 @@ pub(crate) struct Link {
     key_exchange: &'static str,
     outbox: Outbox,
     outboxes: Arc<Outboxes>,
-    /// The other side is to get nothing any more but the last frames.
-    parting: Arc<AtomicBool>,
     activity: Arc<Activity>,
     /// Whether the other side answers no more, so that another way is looked for.
     doubted: bool,
@@ -54,6 +52,7 @@ pub(crate) struct Link {
     heard: u64,
     /// Held while an event of this link is delivered, so that none follows its `Down`.
     open: Arc<Mutex<bool>>,
+    writer: AbortHandle,
     tasks: Vec<AbortHandle>,
     leg: Arc<Leg>,
     forwarding: Arc<Forwarding>,
@@ -106,6 +105,8 @@ pub(crate) struct Activity {
     said: AtomicBool,
     frames: AtomicBool,
     changed: AtomicBool,
+    /// The other side is to get nothing any more but the last frames.
+    parting: AtomicBool,
     wake: Notify,
 }
 
@@ -113,6 +114,10 @@ impl Activity {
     /// Notes that something was sent.
     pub(crate) fn note_said(&self) {
         self.note(&self.said);
+    }
+
+    pub(crate) fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Relaxed)
     }
 
     fn note(&self, what: &AtomicBool) {
@@ -130,7 +135,6 @@ impl Link {
         let Greeted { id, device, initiated, instance, serial, connection, key_exchange, send, frames } =
             greeted;
         let (outbox, outgoing) = Outbox::new();
-        let parting = Arc::new(AtomicBool::new(false));
         if let Some(hello) = first {
             outbox.push_always(hello);
         }
@@ -150,7 +154,7 @@ impl Link {
                 let _ = news.send(News { device, link: id, turn });
             }
         };
-        let writer = write(send, outgoing, parting.clone(), activity.clone());
+        let writer = write(send, outgoing, activity.clone());
         let watcher = {
             let (connection, activity, news) = (connection.clone(), activity.clone(), news.clone());
             async move {
@@ -162,10 +166,10 @@ impl Link {
             }
         };
         let doorman = admit(connection.clone(), (device, id), sink.clone(), open.clone(), activity.clone());
+        let writer = tokio::spawn(writer).abort_handle();
         let mut tasks = vec![
             tokio::spawn(doorman).abort_handle(),
             tokio::spawn(reader).abort_handle(),
-            tokio::spawn(writer).abort_handle(),
             tokio::spawn(watcher).abort_handle(),
         ];
         let leg = forwarding.open(device, id);
@@ -182,11 +186,11 @@ impl Link {
             key_exchange,
             outbox,
             outboxes: outboxes.clone(),
-            parting,
             activity,
             doubted: false,
             heard: 0,
             open,
+            writer,
             tasks,
             leg,
             forwarding: forwarding.clone(),
@@ -205,7 +209,7 @@ impl Link {
         self.outboxes.remove(&(self.device, self.id));
         self.forwarding.close(&self.leg);
         self.connection.close(code, b"");
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain([&self.writer]) {
             task.abort();
         }
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -223,19 +227,21 @@ impl Link {
         self.forwarding.close(&self.leg);
         *self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
         sink.deliver(Event::Down { device: self.device, link: self.id, reason: DownReason::NotAllowed });
-        self.parting.store(true, Ordering::Relaxed);
+        self.activity.parting.store(true, Ordering::Relaxed);
         for frame in frames {
             self.outbox.push_always(frame);
         }
-        let Self { connection, outbox, tasks, .. } = self;
+        // Nothing else goes on: neither what is forwarded to him nor what is said about it, for he is to learn no more.
+        for task in &self.tasks {
+            task.abort();
+        }
+        let Self { connection, outbox, writer, .. } = self;
         // Without an outbox the writer finishes the stream, whereupon the other side closes.
         drop(outbox);
         async move {
             let _ = timeout(PARTING, connection.closed()).await;
             connection.close(code::GO_AWAY, b"");
-            for task in &tasks {
-                task.abort();
-            }
+            writer.abort();
         }
     }
 
@@ -354,16 +360,11 @@ async fn admit(
 }
 
 /// Writes what is queued, small frames together.
-async fn write(
-    mut send: SendStream,
-    mut outgoing: Outgoing,
-    parting: Arc<AtomicBool>,
-    activity: Arc<Activity>,
-) {
+async fn write(mut send: SendStream, mut outgoing: Outgoing, activity: Arc<Activity>) {
     let mut batch = Vec::new();
     while outgoing.take(&mut batch, BATCH).await > 0 {
         let wanted = |out| match out {
-            Out::Frame(_) if parting.load(Ordering::Relaxed) => None,
+            Out::Frame(_) if activity.is_parting() => None,
             Out::Frame(frame) | Out::Always(frame) => Some(frame),
         };
         let mut rest = batch.drain(..).filter_map(wanted).peekable();

@@ -73,6 +73,10 @@ impl Outlet {
 
     /// Writes all of it, as the other end takes it.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Broken> {
+        // A link that is parted ends a moment later; until then whoever is at its other end gets no more.
+        if self.activity.is_parting() {
+            return Err(Broken);
+        }
         // Whether anybody answers is felt on the link as a whole.
         self.activity.note_said();
         self.send.write_chunk(bytes).await.map_err(|_| Broken)

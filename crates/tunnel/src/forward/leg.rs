@@ -254,6 +254,8 @@ async fn say(
             changed = changes.changed() => changed,
             changed = wants.changed() => changed,
             changed = seen.changed() => changed,
+            // Those who were refused for the rest of the day may count on this device again.
+            () = sleep(forwarding.until_tomorrow()) => Ok(()),
         };
         if changed.is_err() {
             return;
@@ -282,7 +284,12 @@ async fn hear(
     let Ok(stream) = connection.accept_uni().await else { return };
     let mut frames = Frames::new(stream);
     for count in 0_u32.. {
-        let Some(notice) = next(&mut frames).await else { break };
+        let notice = match next(&mut frames).await {
+            Ok(Some(notice)) => notice,
+            // He has nothing more to say.
+            Ok(None) => return,
+            Err(NotANotice) => break,
+        };
         let device = leg.device;
         let what = match notice {
             Notice::Want(devices) => {
@@ -319,11 +326,16 @@ fn garbage(connection: &Connection) {
     }
 }
 
-/// Reads the next notice; `None` if what came is none.
-async fn next(frames: &mut Frames) -> Option<Notice> {
-    let length = frames.length(NOTICE).await.ok()??;
-    Notice::decode(&frames.body(length).await.ok()?).ok()
+/// Reads the next notice; `None` if no more comes.
+async fn next(frames: &mut Frames) -> Result<Option<Notice>, NotANotice> {
+    let Some(length) = frames.length(NOTICE).await.map_err(|_| NotANotice)? else { return Ok(None) };
+    let bytes = frames.body(length).await.map_err(|_| NotANotice)?;
+    Notice::decode(&bytes).map(Some).map_err(|_| NotANotice)
 }
+
+/// What came is no notice.
+#[derive(Debug)]
+struct NotANotice;
 
 /// How often it is looked at what was lost through a member.
 const SAMPLE: Duration = Duration::from_secs(1);

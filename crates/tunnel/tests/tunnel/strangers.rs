@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use hexode_tunnel::{Command, Config, Event, Timing};
+use hexode_tunnel::{Class, Command, Config, Event, Timing};
 use iroh::endpoint::Connection;
 use rustls::crypto::aws_lc_rs::kx_group;
 
@@ -147,4 +147,43 @@ fn a_member_who_sends_what_is_no_frame_loses_his_link_and_nobody_else_does() {
     }
     ann.frame(ben.id, to_ben, *b"still here");
     assert_eq!(&*ben.until_frame(), b"still here");
+}
+
+/// Who is removed may keep the connection open for as long as he is given to take the last frames.
+#[test]
+fn who_is_parted_from_learns_nothing_that_happens_after() {
+    let (ann, circle) = (Device::new(1), config(1).circle);
+    ann.allow([&id(2)]);
+    run(async {
+        let ben = pq_endpoint(&key(2)).await;
+        let connection = connect(&ben, &key(2), &ann).await;
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        write(&mut send, &member_hello(&key(2), &exporter(&connection, circle, INITIATOR))).await;
+        read(&mut recv).await.unwrap();
+        let link = ann.until_up(id(2));
+        let (answer, stream) = tokio::sync::oneshot::channel();
+        let opening = b"a file".to_vec();
+        ann.send(Command::Open { device: id(2), link, class: Class::File, opening, answer });
+        let mut stream = stream.await.unwrap();
+        stream.outlet.write((&b"before"[..]).into()).await.unwrap();
+        ann.send(Command::Part { device: id(2), link, frames: vec![b"removed".to_vec()] });
+        ann.until_down(id(2));
+        // Cara comes into the circle; Ann would have to ask for a way to her.
+        ann.allow([&id(3)]);
+        assert_eq!(read(&mut recv).await.unwrap(), b"removed");
+        assert!(stream.outlet.write((&b"after"[..]).into()).await.is_err());
+        let mut heard = Vec::new();
+        let listen = async {
+            while let Ok(mut notices) = connection.accept_uni().await {
+                while let Some(notice) = read(&mut notices).await {
+                    heard.extend(notice);
+                }
+            }
+        };
+        // He does not close: it is Ann who ends it.
+        let (code, ()) = tokio::join!(close_code(&connection), listen);
+        assert_eq!(code, GO_AWAY);
+        let cara = id(3);
+        assert!(!heard.windows(32).any(|part| part == cara.as_bytes()), "he was told of Cara");
+    });
 }
