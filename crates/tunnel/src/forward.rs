@@ -24,7 +24,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -33,7 +33,7 @@ use wire::{DeviceId, limits};
 
 pub use self::budget::Willing;
 use self::{
-    budget::{Budget, Pair},
+    budget::{Budget, Decision, Pair},
     message::{Course, Passage},
     queue::Weigh,
 };
@@ -186,10 +186,13 @@ impl Forwarding {
         match passage.course {
             Course::To => {
                 let Some(to) = state.direct(&passage.device).cloned() else { return };
-                let pair = Pair::of(from, passage.device);
-                if !state.budget.spend(pair, passage.packet.len(), now) {
-                    return;
+                match state.budget.spend(from, passage.device, passage.packet.len(), now) {
+                    Decision::Forward => {}
+                    Decision::Drop => return,
+                    // He is not to count on this device any more.
+                    Decision::DropFirst => return self.changed(),
                 }
+                let pair = Pair::of(from, passage.device);
                 if !to.push(Passage { course: Course::From, device: from, packet: passage.packet }) {
                     state.budget.dropped(pair);
                 }
@@ -247,22 +250,28 @@ impl Forwarding {
 
     /// Returns those of the devices that `asker` wants to which this device forwards his packets.
     fn offer(&self, asker: &DeviceId, wanted: &BTreeSet<DeviceId>) -> BTreeSet<DeviceId> {
-        let state = self.state();
-        if !state.is_sure(asker) || !state.allowed.contains(asker) {
+        let (mut state, now) = (self.state(), Instant::now());
+        if !state.is_sure(asker) || !state.allowed.contains(asker) || !state.budget.has_room(*asker, now) {
             return BTreeSet::new();
         }
-        let can = |device: &&DeviceId| {
+        let mut can = |device: &&DeviceId| {
             *device != asker
                 && state.allowed.contains(*device)
                 && state.is_sure(device)
-                && state.budget.has_room(Pair::of(*asker, **device))
+                && state.budget.has_room(**device, now)
         };
-        wanted.iter().filter(can).take(limits::FORWARDED).copied().collect()
+        wanted.iter().filter(|device| can(device)).take(limits::FORWARDED).copied().collect()
+    }
+
+    /// Returns how long it is until the budget of a day is given anew.
+    fn until_tomorrow(&self) -> Duration {
+        self.state().budget.until_tomorrow(Instant::now())
     }
 
     /// Says for whom this device forwards, and how much.
     pub(crate) fn status(&self) -> (Willing, u64, Vec<ForwardedStatus>) {
-        let state = self.state();
+        let mut state = self.state();
+        let today = state.budget.today(Instant::now());
         let forwarded = state.budget.accounts().map(|(pair, account)| ForwardedStatus {
             pair: pair.devices(),
             since: account.since.elapsed(),
@@ -271,7 +280,7 @@ impl Forwarding {
             bytes: account.bytes,
             dropped: account.dropped,
         });
-        (state.budget.willing, state.budget.today(), forwarded.collect())
+        (state.budget.willing, today, forwarded.collect())
     }
 
     fn changed(&self) {

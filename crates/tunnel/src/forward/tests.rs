@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 
 const ANN: DeviceId = DeviceId::new([1; 32]);

@@ -1,4 +1,4 @@
-//! A member who forwards as docs/spec/03-tunnel.md §10 has it, until he does not.
+//! A member who forwards as docs/spec/03-tunnel.md §11 has it, until he does not.
 
 use std::{
     collections::VecDeque,
