@@ -96,6 +96,8 @@ struct Shell {
     blamed: BTreeMap<Through, (Instant, Fault)>,
     suspects: BTreeMap<DeviceId, DeviceId>,
     outside: watch::Sender<BTreeSet<SocketAddr>>,
+    /// What was believed last while anybody could tell.
+    seen_last: BTreeSet<SocketAddr>,
     serial: Arc<AtomicU64>,
     last_link: u64,
     /// Whether the next dial may be due at another time than before.
@@ -171,6 +173,7 @@ impl Shell {
             blamed: BTreeMap::new(),
             suspects: BTreeMap::new(),
             outside: watch::Sender::new(BTreeSet::new()),
+            seen_last: BTreeSet::new(),
             serial: Arc::new(AtomicU64::new(0)),
             last_link: 0,
             stale: true,
@@ -233,6 +236,7 @@ impl Shell {
                     .iter()
                     .filter(|(device, _)| self.wants(device))
                     .filter_map(|(_, c)| c.due())
+                    .chain(self.witnesses.due())
                     .min();
                 self.seek();
             }
@@ -253,7 +257,10 @@ impl Shell {
                 Some(told) = inbox.told.recv() => self.handle_told(told),
                 Some(found) = inbox.found.recv() => self.know(found.device, &found.addresses),
                 Ok(address) = watcher.updated() => self.bound(address.ip_addrs().copied().collect()),
-                () = alarm => self.dial_due(),
+                () = alarm => {
+                    self.dial_due();
+                    self.judge_witnesses();
+                }
                 () = self.meeting.changed() => {
                     self.handle_meeting();
                     continue;
@@ -331,6 +338,7 @@ impl Shell {
         self.contacts.retain(|device, _| devices.contains(device) || !before.contains(device));
         self.blamed.retain(|through, _| devices.contains(&through.member) && devices.contains(&through.peer));
         self.suspects.retain(|peer, _| devices.contains(peer));
+        self.witnesses.retain(|device| devices.contains(device));
         self.forwarding.allow(devices);
     }
 

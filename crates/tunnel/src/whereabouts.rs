@@ -22,8 +22,9 @@ pub(crate) struct Whereabouts {
 pub(crate) struct Setting {
     /// The rendezvous secrets, the current one first.
     pub(crate) secrets: Vec<[u8; 32]>,
-    /// Where this device listens.
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// Where this device listens by its own interfaces, and with that where it is reached besides, the farthest first.
+    pub(crate) local: Vec<SocketAddr>,
+    pub(crate) all: Vec<SocketAddr>,
 }
 
 /// A device that told where it is.

@@ -74,6 +74,8 @@ impl Client {
     /// Asks the nodes to which a search went to keep a record; returns how many do.
     pub(super) async fn put(&mut self, search: &Search, record: &Record) -> io::Result<usize> {
         let (mut waiting, mut kept) = (0usize, 0);
+        // A late answer to a question of the search says nothing about the record.
+        self.asked.clear();
         for (address, token) in search.nearest() {
             waiting += usize::from(self.ask(&Question::Put { item: record.item(), token }, address).await);
         }

@@ -62,16 +62,16 @@ impl Rendezvous {
         let mut quiet = Instant::now();
         loop {
             let setting = self.settings.borrow_and_update().clone();
-            let addresses = self.worth_telling(&setting.addresses);
-            if setting.secrets.first() != told.secrets.first() || addresses != told.addresses {
+            let addresses = self.worth_telling(&setting.all);
+            if setting.secrets.first() != told.secrets.first() || addresses != told.all {
                 tell = Some(
                     Instant::now()
                         + self.config.timing.settle.div_f64(4.0)
                         + random(self.config.timing.settle),
                 );
-                told = Setting { addresses, ..setting.clone() };
+                told = Setting { all: addresses, ..setting.clone() };
             }
-            if told.secrets.is_empty() || told.addresses.is_empty() {
+            if told.secrets.is_empty() || told.all.is_empty() {
                 tell = None;
             }
             let wanted = self.sought.borrow_and_update().clone();
@@ -135,7 +135,7 @@ impl Rendezvous {
         let device = DeviceId::new(self.key.public());
         let at = unix_now();
         let slot = Slot::new(secret, device, record::period(at));
-        let said = Whereabouts { device, at, addresses: setting.addresses.clone() };
+        let said = Whereabouts { device, at, addresses: setting.all.clone() };
         let mut kept = 0;
         for own in &self.own {
             match self.put(nodes, *own, &slot, &said).await {

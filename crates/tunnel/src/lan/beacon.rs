@@ -38,7 +38,7 @@ impl Beacon {
         let mut heard = BTreeMap::new();
         loop {
             let setting = self.settings.borrow_and_update().clone();
-            let addresses = worth_telling(&setting.addresses);
+            let addresses = worth_telling(&setting.local);
             if setting.secrets.is_empty() || addresses.is_empty() {
                 if self.settings.changed().await.is_err() {
                     return;

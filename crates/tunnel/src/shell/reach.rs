@@ -38,7 +38,7 @@ impl Shell {
                 self.handle_lost(Through { member, peer: told.device }, sent, lost);
             }
             What::Seen(address) => {
-                self.witnesses.hear(told.device, address);
+                self.witnesses.hear(told.device, address, Instant::now());
                 self.judge_witnesses();
             }
         }
@@ -142,11 +142,25 @@ impl Shell {
 
 impl Shell {
     /// Decides anew which addresses of its own this device believes.
-    fn judge_witnesses(&self) {
-        let believed = self.witnesses.believed(&self.local);
-        self.outside.send_if_modified(|before| {
-            let new = *before != believed;
-            *before = believed;
+    pub(super) fn judge_witnesses(&mut self) {
+        if let Some(believed) = self.witnesses.judge(&self.local, Instant::now()) {
+            if !believed.is_empty() {
+                self.seen_last.clone_from(&believed);
+            }
+            self.outside.send_replace(believed);
+            self.tell_setting();
+        }
+    }
+
+    /// Tells those who announce this device where it is. What members saw counts on the DHT after their links are gone:
+    /// it is for those whom no link reaches.
+    fn tell_setting(&self) {
+        let local = self.local.clone();
+        let outside = self.fixed.iter().chain(&self.seen_last).filter(|address| !local.contains(address));
+        let all = outside.chain(&local).copied().collect();
+        self.setting.send_if_modified(|setting| {
+            let new = setting.local != local || setting.all != all;
+            (setting.local, setting.all) = (local, all);
             new
         });
     }
@@ -159,9 +173,12 @@ impl Shell {
         addresses.sort_by_key(|address| (told(address), *address));
         let local: Vec<_> = addresses.iter().filter(|address| !told(address)).copied().collect();
         if local != self.local {
-            self.setting.send_modify(|setting| setting.addresses.clone_from(&local));
             self.local = local;
+            // Elsewhere it is seen as another.
+            self.witnesses.handle_move(Instant::now());
+            self.seen_last = self.outside.borrow().clone();
             self.judge_witnesses();
+            self.tell_setting();
             self.ask_links();
         }
         if addresses != self.addresses {
