@@ -15,9 +15,11 @@
 //! ```
 
 mod entropy;
+mod forger;
 mod network;
 mod world;
 
 pub use entropy::Seeded;
+pub use forger::Forger;
 pub use network::Weather;
 pub use world::{Person, World, line};

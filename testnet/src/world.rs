@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use crypto::SigningKey;
 use node::{
     Node, Pump, Setup, api,
     engine::{Early, Effect, Engine, Input, Time},
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use vault::{Durability, Gone, Kdf, Options, Passphrase, Vault};
 use wire::{CircleId, DeviceId, Frame, MessageId};
 
-use crate::{Seeded, Weather, network::Network};
+use crate::{Forger, Seeded, Weather, network::Network};
 
 /// A person with one device, by the order of appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,11 +241,8 @@ impl World {
     /// Takes the bodies of a conversation's entries out of the vault of a device that is off, as if they had come
     /// without.
     pub fn blank(&mut self, person: Person, conversation: &str) {
-        assert!(!self.is_on(person), "the vault is in use");
         assert_eq!(conversation, "everyone", "the one conversation whose id is known without asking");
-        let home = self.home(person).join("vault");
-        let options = Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) };
-        let mut vault = Vault::open(&home, &Passphrase::new(PASSPHRASE), options).expect("a vault");
+        let mut vault = self.vault(person);
         let circle = vault.circles().expect("circles").remove(0);
         let everyone = journal::Descriptor::Everyone.id(&circle.circle);
         let row = vault.conversation(circle.row, &everyone).expect("readable").expect("a conversation").row;
@@ -261,13 +259,26 @@ impl World {
     /// Counts the pages of the vault of a device that is off in which a text stands: behind the encryption, free pages
     /// included. What is in no page is in no file.
     pub fn pages_with(&self, person: Person, text: &str) -> usize {
-        assert!(!self.is_on(person), "the vault is in use");
-        let options = Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) };
-        let home = self.home(person).join("vault");
-        let vault = Vault::open(&home, &Passphrase::new(PASSPHRASE), options).expect("a vault");
+        let vault = self.vault(person);
         let found = vault.danger_pages_with(text.as_bytes()).expect("readable");
         vault.close().expect("closed");
         found
+    }
+
+    /// Takes a device's key out of its vault, and writes with it to everyone; the device must be off meanwhile, and have
+    /// written nothing yet.
+    pub fn forger(&self, person: Person) -> Forger {
+        let vault = self.vault(person);
+        let circle = vault.circles().expect("circles").remove(0);
+        let everyone = journal::Descriptor::Everyone.id(&circle.circle);
+        Forger::new(SigningKey::from_seed(&circle.device_seed), everyone)
+    }
+
+    fn vault(&self, person: Person) -> Vault {
+        assert!(!self.is_on(person), "the vault is in use");
+        let options = Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) };
+        let home = self.home(person).join("vault");
+        Vault::open(&home, &Passphrase::new(PASSPHRASE), options).expect("a vault")
     }
 
     /// Tells whether a device is on.
@@ -445,7 +456,7 @@ pub fn line(message: &api::Message) -> String {
 }
 
 /// Where the virtual clock starts: the fourteenth of November 2023.
-const EPOCH_MS: u64 = 1_700_000_000_000;
+pub(crate) const EPOCH_MS: u64 = 1_700_000_000_000;
 /// What is due later than this is no part of what goes on.
 const SOON: Duration = Duration::from_secs(60);
 const PASSPHRASE: &str = "a passphrase for tests only";

@@ -10,6 +10,7 @@
 use std::{fs, path::Path};
 
 use hexode_testnet::World;
+use journal::Content;
 use node::api::{self, CircleState};
 use wire::Frame;
 
@@ -112,6 +113,32 @@ fn only_who_removed_somebody_can_say_the_secret_that_holds_since() {
     assert_eq!(world.lan_secrets(cara), world.lan_secrets(ann));
     assert_eq!(world.lan_secrets(cara)[1], before[0], "those who have not heard yet are still recognised");
     assert_eq!(world.lan_secrets(dave), before);
+}
+
+#[test]
+fn times_that_do_not_rise_from_run_to_run_part_no_honest_members() {
+    let mut world = World::new(4);
+    let [mallory, ben, cara] = world.circle(["Mallory", "Ben", "Cara"]);
+    world.kill(mallory);
+    let mut forger = world.forger(mallory);
+    world.cut(mallory, cara);
+    world.cut(ben, cara);
+    world.restart(mallory);
+    world.settle();
+    // Each run is in order by itself; joined for the next reader they are not.
+    for text in ["one", "two"] {
+        let entry = forger.write(9, None, &Content::Text(text.into()));
+        world.say(mallory, ben, &forger.say(vec![entry]));
+        world.settle();
+    }
+    world.kill(mallory);
+    world.mend(ben, cara);
+    world.send(ben, "everyone", "Are you there?");
+    world.settle();
+    world.send(cara, "everyone", "Here.");
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Mallory: one\nBen: Are you there?\nCara: Here.\n");
+    assert_eq!(world.screen(ben, "everyone"), world.screen(cara, "everyone"));
 }
 
 /// Makes `to` what `from` is.

@@ -57,12 +57,14 @@ struct End {
 }
 
 /// How far one author's chain is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Chain {
     /// How many entries are held: the next one's seq.
     pub len: u64,
     /// The id of the last one.
     pub head: [u8; 32],
+    /// The Lamport time of the last one.
+    pub lamport: u64,
     /// Whether two entries with one seq were found; such a chain is not continued.
     pub forked: bool,
 }
@@ -125,11 +127,11 @@ impl Journal {
             || self.conversations.contains_key(&descriptor.id(&self.circle))
     }
 
-    /// Puts back a chain as the vault holds it, with the greatest Lamport time in it.
-    pub fn restore(&mut self, conversation: &ConversationId, author: DeviceId, chain: Chain, lamport: u64) {
+    /// Puts back a chain as the vault holds it.
+    pub fn restore(&mut self, conversation: &ConversationId, author: DeviceId, chain: Chain) {
         if let Some(conversation) = self.conversations.get_mut(conversation) {
             conversation.chains.insert(author, chain);
-            conversation.lamport = conversation.lamport.max(lamport);
+            conversation.lamport = conversation.lamport.max(chain.lamport);
             conversation.moved.insert(author);
         }
     }
@@ -204,7 +206,7 @@ impl Journal {
             return Err(ContentError::Unsuited.into());
         }
         let held = self.conversations.get_mut(&conversation).ok_or(WriteError::UnknownConversation)?;
-        let own = held.chains.get(author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
+        let own = held.chains.get(author).copied().unwrap_or_default();
         if own.forked {
             return Err(WriteError::Forked);
         }
@@ -273,8 +275,7 @@ impl Journal {
         let held = self.conversations.get_mut(&conversation).ok_or(RunError::UnknownConversation)?;
         held.admits(&author, from, membership)?;
         check_links(&entries)?;
-        let chain =
-            held.chains.get(&author).copied().unwrap_or(Chain { len: 0, head: [0; 32], forked: false });
+        let chain = held.chains.get(&author).copied().unwrap_or_default();
         if chain.forked {
             return Err(RunError::ForkKnown);
         }
@@ -324,6 +325,10 @@ impl Journal {
                 other: SignedRun { entries, signature },
             };
             return Err(self.forked(fork));
+        }
+        // Runs are cut and joined on the way: what `check_links` asks of two entries of one run holds here too.
+        if chain.len > 0 && !rises(chain.lamport, next.header.lamport) {
+            return Err(RunError::Broken);
         }
         let mut latest = held.lamport;
         for entry in &fresh {
@@ -377,8 +382,9 @@ impl Conversation {
 
     fn append(&mut self, entry: &Entry) {
         let head = entry.head();
-        self.chains.insert(head.author, Chain { len: head.seq + 1, head: head.hash, forked: false });
-        self.lamport = self.lamport.max(entry.header.lamport);
+        let lamport = entry.header.lamport;
+        self.chains.insert(head.author, Chain { len: head.seq + 1, head: head.hash, lamport, forked: false });
+        self.lamport = self.lamport.max(lamport);
         self.moved.insert(head.author);
     }
 }
@@ -396,12 +402,17 @@ fn check_links(entries: &[Entry]) -> Result<(), RunError> {
             && after.header.author == before.header.author
             && Some(after.header.seq) == before.header.seq.checked_add(1)
             && after.header.previous == *before.id.as_bytes()
-            && (after.header.lamport > before.header.lamport || after.header.lamport == LAMPORT);
+            && rises(before.header.lamport, after.header.lamport);
         if !follows {
             return Err(RunError::Broken);
         }
     }
     Ok(())
+}
+
+/// Tells whether an entry's Lamport time may follow that of the one before it in the chain.
+fn rises(before: u64, after: u64) -> bool {
+    after > before || after == LAMPORT
 }
 
 /// Why this device cannot write.

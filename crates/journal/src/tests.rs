@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::{Entropy, SigningKey};
 use proptest::prelude::*;
-use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, Run, limits};
+use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, RawEntry, Run, limits};
 
 use crate::{
     Chain, Content, ContentError, Descriptor, DescriptorError, Entry, Header, Journal, Membership, RunError,
@@ -228,6 +228,26 @@ fn forged_altered_and_reordered_runs_are_refused() {
 }
 
 #[test]
+fn times_rise_from_one_run_to_the_next() {
+    let (mut ann, mut ben, _, members) = trio();
+    let first = ann.writes(&["one"]).remove(0);
+    let second = ann.writes(&["two"]).remove(0).entries.remove(0);
+    let at = |lamport| {
+        let header = Header { lamport, ..second.header.clone() };
+        let raw = RawEntry { header: header.encode().into(), body: second.body.clone() };
+        seal_runs(vec![Entry::decode(raw).unwrap()], &ann.key).remove(0)
+    };
+    ben.takes(first.to_wire(), ann.id, &members).unwrap();
+    for lamport in [0, 1] {
+        assert_eq!(ben.takes(at(lamport).to_wire(), ann.id, &members), Err(RunError::Broken));
+    }
+    // What is taken run by run can be joined for the next reader.
+    ben.takes(at(2).to_wire(), ann.id, &members).unwrap();
+    let joined = SignedRun { entries: [first.entries, at(2).entries].concat(), signature: at(2).signature };
+    assert_eq!(Device::new(3).takes(joined.to_wire(), ben.id, &members), Ok(()));
+}
+
+#[test]
 fn a_fork_is_proven_kept_apart_and_the_chain_trusted_no_more() {
     let (mut ann, mut ben, _, members) = trio();
     let mut copy = Device::new(1);
@@ -267,8 +287,8 @@ fn a_time_that_nothing_held_comes_near_to_is_not_taken_and_spoils_no_order() {
     let (mut ann, mut ben, mut cara, members) = trio();
     let everyone = ann.everyone();
     // Ann's program counts on from the greatest time there is.
-    let nothing = Chain { len: 0, head: [0; 32], forked: false };
-    ann.journal.restore(&everyone, cara.id, nothing, 1 << 53);
+    let nothing = Chain { len: 0, head: [0; 32], lamport: 1 << 53, forked: false };
+    ann.journal.restore(&everyone, cara.id, nothing);
     let [run] = ann.writes(&["after everything"]).try_into().unwrap();
     let refused = ben.takes(run.to_wire(), ann.id, &members);
     assert_eq!(refused, Err(RunError::Ahead { conversation: everyone }));
@@ -289,10 +309,10 @@ proptest! {
         let mut writers = [Device::new(1), Device::new(2), Device::new(3)];
         let everyone = writers[0].everyone();
         let (mut time, mut runs) = (0, Vec::new());
-        let nothing = Chain { len: 0, head: [0; 32], forked: false };
         for (who, leap) in leaps {
             time += leap;
-            writers[who].journal.restore(&everyone, DeviceId::new([9; 32]), nothing, time);
+            let nothing = Chain { len: 0, head: [0; 32], lamport: time, forked: false };
+            writers[who].journal.restore(&everyone, DeviceId::new([9; 32]), nothing);
             runs.extend(writers[who].writes(&["leap"]));
         }
         let take_all = |runs: &[SignedRun]| {

@@ -241,6 +241,13 @@ fn runs(add: Add<'_>) {
     let mut put = |name: &str, head: &[(&str, String)], run: &Run| add(name, head, &wire::encode(run));
     put("run-first", &[accepted(), new(2)], &first);
     put("run-that-follows", &[accepted(), given.clone(), new(1)], &next);
+    let late = Header { lamport: 2, ..all[2].header.clone() };
+    let late = ann.run(&[decoded(&late, &all[2])]).to_wire();
+    put(
+        "run-whose-time-does-not-rise",
+        &[refused(), given.clone(), ("error", "the entries do not follow each other".to_owned())],
+        &late,
+    );
     put("run-that-overlaps", &[accepted(), given.clone(), new(1)], &overlap);
 
     let error = |text: &str| ("error", text.to_owned());

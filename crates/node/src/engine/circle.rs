@@ -422,8 +422,9 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
         state.talk.kept.insert(id, kept);
         for head in vault.chain_heads(conversation.row)? {
             let forked = forks.contains(&(id, head.author));
-            let chain = Chain { len: head.seq + 1, head: *head.message.as_bytes(), forked };
-            state.journal.restore(&id, head.author, chain, head.lamport);
+            let chain =
+                Chain { len: head.seq + 1, head: *head.message.as_bytes(), lamport: head.lamport, forked };
+            state.journal.restore(&id, head.author, chain);
         }
         for receipt in vault.receipts(conversation.row)? {
             let chains = state.receipts.entry((id, receipt.device)).or_default();
