@@ -125,9 +125,14 @@ impl Files {
         self.write_whole(GUARD, UNFINISHED_GUARD, bytes)
     }
 
-    /// Tells whether a folder holds a vault's header; one that cannot be looked at holds none.
+    /// Tells whether a folder holds a vault: a database that counts. One that cannot be looked at holds none.
     pub(crate) fn hold_vault(dir: &Path) -> bool {
-        dir.join(HEADER).is_file()
+        dir.join(DATABASE).is_file()
+    }
+
+    /// Tells whether the vault's destruction was begun.
+    pub(crate) fn is_destroyed(&self) -> io::Result<bool> {
+        Ok(self.has_header()? && self.read_header(DESTROYED.len() as u64)? == DESTROYED)
     }
 
     pub(crate) fn has_header(&self) -> io::Result<bool> {
@@ -138,27 +143,35 @@ impl Files {
         self.database().try_exists()
     }
 
-    /// Destroys the wrapped master key: overwritten in place, then removed. What is left can't be opened any more.
+    /// Destroys the wrapped master key: overwritten in place. What is left can't be opened any more.
+    ///
+    /// The header's file stays until all others are gone, and says that they are to go.
     pub(crate) fn destroy_header(&self, entropy: &mut dyn Entropy) -> io::Result<()> {
-        for name in [HEADER, UNFINISHED_HEADER, GUARD, UNFINISHED_GUARD] {
-            let path = self.dir.join(name);
-            match OpenOptions::new().write(true).open(&path) {
-                Ok(mut file) => {
-                    let len = file.metadata()?.len().min(crate::header::MAX_LEN);
-                    let mut noise = vec![0; usize::try_from(len).expect("bounded")];
-                    entropy.fill(&mut noise);
-                    file.write_all(&noise)?;
-                    file.sync_all()?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            remove(&path)?;
+        self.overwrite(HEADER, &DESTROYED, entropy)?;
+        for name in [UNFINISHED_HEADER, GUARD, UNFINISHED_GUARD] {
+            self.overwrite(name, &[], entropy)?;
+            remove(&self.dir.join(name))?;
         }
         self.sync_dir()
     }
 
-    /// Removes all other files of the vault, and the folder if nothing else is in it.
+    /// Writes noise over a file, behind some first bytes; none if there is none.
+    fn overwrite(&self, name: &str, first: &[u8], entropy: &mut dyn Entropy) -> io::Result<()> {
+        match OpenOptions::new().write(true).open(self.dir.join(name)) {
+            Ok(mut file) => {
+                let len = file.metadata()?.len().min(crate::header::MAX_LEN);
+                let len = usize::try_from(len).expect("bounded").saturating_sub(first.len());
+                let mut noise = vec![0; len];
+                entropy.fill(&mut noise);
+                file.write_all(&[first, &noise].concat())?;
+                file.sync_all()
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes all other files of the vault, the header's last, and the folder if nothing else is in it.
     pub(crate) fn remove_all(self) -> io::Result<()> {
         for name in [DATABASE, UNFINISHED_DATABASE] {
             for suffix in SUFFIXES {
@@ -169,6 +182,8 @@ impl Files {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        self.sync_dir()?;
+        remove(&self.dir.join(HEADER))?;
         remove(&self.dir.join(LOCK))?;
         match fs::remove_dir(&self.dir) {
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
@@ -205,3 +220,5 @@ const UNFINISHED_DATABASE: &str = "vault.db.new";
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 const LOCK: &str = "vault.lock";
 const CHUNKS: &str = "files";
+/// How the header of a vault begins that is being destroyed.
+const DESTROYED: [u8; 8] = *b"hxgone\n\0";

@@ -10,7 +10,6 @@ use crate::{
     error::{CreateError, OpenError, WipeError},
     files::Files,
     header::{self, Header, MasterKey},
-    kdf::KdfError,
     vault::read_header,
 };
 
@@ -56,42 +55,61 @@ impl Vault {
         tries: Tries,
     ) -> Result<Unlocked, OpenError> {
         let files = Files::find(dir)?.ok_or(OpenError::Missing)?;
-        let header = read_header(&files)?;
-        let mut guard = match Guard::read(&files)? {
-            Some(guard) => guard,
-            // One from before there were guards, or one whose guard somebody took away.
-            None => Guard::without_duress(header.kdf(), 0, &mut OsEntropy)?,
-        };
-        if guard.is_exhausted() {
+        if files.is_destroyed()? {
+            // Somebody pulled the plug.
             destroy(files)?;
             return Err(OpenError::Destroyed);
         }
-        if tries == Tries::ButTheLast && guard.limit > 0 && guard.wrong.saturating_add(1) >= guard.limit {
-            return Err(OpenError::LastTry);
-        }
-        // A process that is killed while it tries has tried.
-        guard.wrong = guard.wrong.saturating_add(1);
-        guard.write(&files)?;
-        match header.unwrap(passphrase) {
-            Ok(_) => {
-                guard.wrong = 0;
-                guard.write(&files)?;
-                drop(files);
-                Self::open(dir, passphrase, options).map(Unlocked::Opened)
+        let header = read_header(&files)?;
+        let mut guard = Guard::read(&files)?;
+        // What is too short for any vault is a slip, not a try.
+        let counts = passphrase.check_strength().is_ok();
+        if let Some(guard) = guard.as_mut().filter(|guard| counts && guard.limit > 0) {
+            if tries == Tries::ButTheLast && guard.wrong.saturating_add(1) >= guard.limit {
+                return Err(OpenError::LastTry);
             }
-            Err(OpenError::WrongPassphrase) if guard.duress.unwrap(passphrase).is_ok() => {
+            // A process that is killed while it tries has tried. What cannot be counted is not tried.
+            guard.write_wrong(&files, guard.wrong.saturating_add(1))?;
+        }
+        let found = match header.unwrap(passphrase) {
+            Err(OpenError::WrongPassphrase) => {
+                match guard.as_ref().map(|guard| guard.duress.unwrap(passphrase)) {
+                    None | Some(Err(OpenError::WrongPassphrase)) => Ok(Tried::Wrong),
+                    Some(Ok(_)) => Ok(Tried::Duress),
+                    Some(Err(error)) => Err(error),
+                }
+            }
+            Ok(master) => Ok(Tried::Right(master)),
+            Err(error) => Err(error),
+        };
+        let guard = guard.as_mut().filter(|guard| guard.limit > 0);
+        match (found, guard) {
+            (Ok(Tried::Right(master)), guard) => {
+                if let Some(guard) = guard.filter(|guard| guard.wrong > 0) {
+                    guard.write_wrong(&files, 0)?;
+                }
+                Self::open_with(files, &master, options).map(Unlocked::Opened)
+            }
+            (Ok(Tried::Duress), _) => {
                 destroy(files)?;
                 let vault = Self::create(dir, passphrase, options).map_err(OpenError::from)?;
                 Ok(Unlocked::Emptied(vault))
             }
-            Err(OpenError::WrongPassphrase) if guard.is_exhausted() => {
+            (Ok(Tried::Wrong), None) => Err(OpenError::WrongPassphrase),
+            (Ok(Tried::Wrong), Some(guard)) if counts && guard.is_exhausted() => {
                 destroy(files)?;
                 Err(OpenError::Destroyed)
             }
-            Err(OpenError::WrongPassphrase) if guard.limit > 0 => {
-                Err(OpenError::WrongPassphraseOf { left: guard.limit - guard.wrong })
+            (Ok(Tried::Wrong), Some(guard)) => {
+                Err(OpenError::WrongPassphraseOf { left: guard.limit.saturating_sub(guard.wrong).max(1) })
             }
-            Err(error) => Err(error),
+            // It was not found out whether the passphrase is wrong.
+            (Err(error), guard) => {
+                if let Some(guard) = guard.filter(|_| counts) {
+                    guard.write_wrong(&files, guard.wrong.saturating_sub(1))?;
+                }
+                Err(error)
+            }
         }
     }
 
@@ -128,10 +146,17 @@ impl Vault {
     }
 }
 
+/// What a passphrase turned out to be.
+enum Tried {
+    Right(MasterKey),
+    Duress,
+    Wrong,
+}
+
 impl Guard {
     fn new(kdf: Kdf, limit: u32, duress: &Passphrase, entropy: &mut dyn Entropy) -> Result<Self, OpenError> {
         // The key is of no use: that it opens is the answer.
-        let duress = Header::wrap(&MasterKey::generate(entropy), duress, kdf, entropy).map_err(kdf_error)?;
+        let duress = Header::wrap(&MasterKey::generate(entropy), duress, kdf, entropy)?;
         Ok(Self { limit, wrong: 0, duress })
     }
 
@@ -152,32 +177,54 @@ impl Guard {
         Ok(files.read_guard(header::MAX_LEN)?.and_then(|bytes| Self::decode(&bytes)))
     }
 
+    /// Counts so many wrong passphrases, durably.
+    fn write_wrong(&mut self, files: &Files, wrong: u32) -> Result<(), OpenError> {
+        self.wrong = wrong;
+        self.write(files)
+    }
+
+    /// Tells whether a passphrase is the one that empties the vault.
+    pub(crate) fn is_duress(files: &Files, passphrase: &Passphrase) -> Result<bool, OpenError> {
+        match Self::read(files)?.map(|guard| guard.duress.unwrap(passphrase)) {
+            None | Some(Err(OpenError::WrongPassphrase)) => Ok(false),
+            Some(Ok(_)) => Ok(true),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
     pub(crate) fn write(&self, files: &Files) -> Result<(), OpenError> {
         Ok(files.write_guard(&self.encode())?)
     }
 
     fn encode(&self) -> Vec<u8> {
         let numbers = [MAGIC.as_slice(), &self.limit.to_be_bytes(), &self.wrong.to_be_bytes()].concat();
-        [numbers, self.duress.encode()].concat()
+        [numbers.as_slice(), &checksum(&numbers), &self.duress.encode()].concat()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(&MAGIC)?;
-        let (limit, rest) = rest.split_first_chunk()?;
-        let (wrong, rest) = rest.split_first_chunk()?;
-        let (limit, wrong) = (u32::from_be_bytes(*limit), u32::from_be_bytes(*wrong));
+        let (numbers, rest) = bytes.split_at_checked(NUMBERS)?;
+        let (sum, rest) = rest.split_first_chunk()?;
+        // A bit that flipped in the count would destroy the vault.
+        if *sum != checksum(numbers) {
+            return None;
+        }
+        let numbers = numbers.strip_prefix(&MAGIC)?;
+        let (limit, numbers) = numbers.split_first_chunk()?;
+        let wrong = numbers.try_into().ok()?;
+        let (limit, wrong) = (u32::from_be_bytes(*limit), u32::from_be_bytes(wrong));
         Some(Self { limit, wrong, duress: Header::decode(rest).ok()? })
     }
+}
+
+fn checksum(numbers: &[u8]) -> [u8; CHECKSUM] {
+    let hash = crypto::hash("hexode/vault/1/guard checksum", &[numbers]);
+    *hash.first_chunk().expect("a hash is longer than a checksum")
 }
 
 /// Destroys the keys first, then the rest.
 fn destroy(files: Files) -> Result<(), OpenError> {
     files.destroy_header(&mut OsEntropy)?;
     Ok(files.remove_all()?)
-}
-
-fn kdf_error(error: KdfError) -> OpenError {
-    error.into()
 }
 
 impl From<CreateError> for OpenError {
@@ -203,3 +250,6 @@ impl From<WipeError> for OpenError {
 }
 
 const MAGIC: [u8; 10] = *b"hxguard\n\0\x01";
+/// The magic, the limit and the count.
+const NUMBERS: usize = MAGIC.len() + 4 + 4;
+const CHECKSUM: usize = 16;

@@ -60,7 +60,12 @@ impl Vault {
     /// Until it returns there is no vault: a crash on the way leaves nothing that stands in the way of another try.
     pub fn create(dir: &Path, passphrase: &Passphrase, options: Options) -> Result<Self, CreateError> {
         passphrase.check_strength()?;
-        let files = Files::create(dir)?;
+        let mut files = Files::create(dir)?;
+        if files.is_destroyed()? {
+            files.destroy_header(&mut OsEntropy)?;
+            files.remove_all()?;
+            files = Files::create(dir)?;
+        }
         if files.has_database()? {
             return Err(CreateError::AlreadyExists);
         }
@@ -93,14 +98,18 @@ impl Vault {
     pub fn open(dir: &Path, passphrase: &Passphrase, options: Options) -> Result<Self, OpenError> {
         let files = Files::find(dir)?.ok_or(OpenError::Missing)?;
         let header = read_header(&files)?;
+        let master = header.unwrap(passphrase)?;
+        Self::open_with(files, &master, options)
+    }
+
+    pub(crate) fn open_with(files: Files, master: &MasterKey, options: Options) -> Result<Self, OpenError> {
         if !files.has_database()? {
             return Err(OpenError::Damaged { what: Part::Database });
         }
-        let master = header.unwrap(passphrase)?;
-        let mut connection = connect(&files.database(), &master, options.durability)?;
+        let mut connection = connect(&files.database(), master, options.durability)?;
         match schema::migrate(&mut connection, schema::MIGRATIONS) {
             Ok(Schema::Current) => {
-                let mut vault = Self::new(connection, &master, files);
+                let mut vault = Self::new(connection, master, files);
                 // A crash may have come between the erasing of something and this.
                 vault.scrub = true;
                 vault.scrub();
@@ -131,6 +140,10 @@ impl Vault {
     ) -> Result<(), OpenError> {
         new.check_strength()?;
         let master = read_header(&self.files)?.unwrap(old)?;
+        // Both would open something; the one that empties the vault would never be heard of again.
+        if Guard::is_duress(&self.files, new)? {
+            return Err(OpenError::SamePassphrase);
+        }
         let header = Header::wrap(&master, new, kdf.unwrap_or(Kdf::ARGON2ID), &mut OsEntropy)?;
         self.files.write_header(&header.encode())?;
         Ok(())

@@ -108,6 +108,7 @@ fn an_interrupted_creation_stands_in_nobodys_way() {
     fs::write(dir.path().join("vault.db.new-wal"), b"half a log").unwrap();
     fs::write(dir.path().join("vault.key.new"), b"half a header").unwrap();
     assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Database })));
+    assert!(!Vault::exists(dir.path()), "until the database counts there is none");
 
     let vault = Vault::create(dir.path(), &passphrase(), OPTIONS).unwrap();
     assert_eq!(vault.circles().unwrap().len(), 0);
@@ -122,6 +123,7 @@ fn a_lost_header_is_damage_and_never_taken_for_a_missing_vault() {
     vault.close().unwrap();
     fs::remove_file(dir.path().join("vault.key")).unwrap();
     assert!(matches!(open(dir.path()), Err(OpenError::Damaged { what: Part::Header })));
+    assert!(Vault::exists(dir.path()));
     // Nor is the database overwritten: its header may be found again.
     assert!(matches!(Vault::create(dir.path(), &passphrase(), OPTIONS), Err(CreateError::AlreadyExists)));
 }

@@ -39,8 +39,38 @@ fn the_key_goes_first_so_that_an_interrupted_wipe_leaves_nothing_readable() {
     let (dir, vault) = create();
     // A folder where a file is expected stops the wipe half-way.
     fs::create_dir(dir.path().join("vault.db-journal")).unwrap();
+    let key = fs::read(dir.path().join("vault.key")).unwrap();
     assert!(matches!(vault.wipe(), Err(WipeError::Io(_))));
-    assert!(!dir.path().join("vault.key").exists());
+    let left = fs::read(dir.path().join("vault.key")).unwrap_or_default();
+    assert!(left.iter().zip(&key).filter(|(left, key)| left == key).count() < key.len() / 8);
     assert!(open(dir.path()).is_err());
     fs::remove_dir(dir.path().join("vault.db-journal")).unwrap();
+}
+
+#[test]
+fn a_wipe_that_was_interrupted_anywhere_is_finished_and_makes_room_for_another_vault() {
+    let (dir, vault) = create();
+    vault.close().unwrap();
+    let whole = files(dir.path());
+    // In the order in which they go; the header is overwritten first and removed last.
+    let gone = ["", "vault.guard", "vault.db"];
+    for far in 1..=gone.len() {
+        for unlocked in [false, true] {
+            fs::create_dir_all(dir.path()).unwrap();
+            restore(dir.path(), &whole);
+            let header = dir.path().join("vault.key");
+            let mut noise = b"hxgone\n\0".to_vec();
+            noise.resize(whole["vault.key"].len(), 0x5a);
+            fs::write(header, noise).unwrap();
+            gone[1..far].iter().for_each(|name| fs::remove_file(dir.path().join(name)).unwrap());
+            if unlocked {
+                let said = Vault::unlock(dir.path(), &passphrase(), OPTIONS, Tries::All);
+                assert!(matches!(said, Err(OpenError::Destroyed)), "{far}");
+                assert!(!dir.path().exists());
+                assert!(!Vault::exists(dir.path()));
+            }
+            Vault::create(dir.path(), &passphrase(), OPTIONS).unwrap().close().unwrap();
+            assert!(open(dir.path()).is_ok());
+        }
+    }
 }
