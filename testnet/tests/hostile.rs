@@ -7,10 +7,10 @@
     reason = "a test ends at the first thing amiss"
 )]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use hexode_testnet::World;
-use journal::Content;
+use journal::{Beside, Content};
 use node::api::{self, CircleState};
 use wire::Frame;
 
@@ -38,11 +38,11 @@ fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
     world.mend(ann, cara);
     world.restart(ann);
     world.send(ann, "everyone", "no");
-    world.send(ann, "everyone", "never");
+    world.send(ann, "everyone", "nachtigall");
     world.settle();
     world.kill(ann);
     assert_eq!(world.screen(ben, "everyone"), "Ann: before\nAnn: yes\n");
-    assert_eq!(world.screen(cara, "everyone"), "Ann: before\nAnn: no\nAnn: never\n");
+    assert_eq!(world.screen(cara, "everyone"), "Ann: before\nAnn: no\nAnn: nachtigall\n");
 
     // Once Ben and Cara have met, neither takes a word more of that chain.
     world.mend(ben, cara);
@@ -62,6 +62,9 @@ fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
     world.send(ben, "everyone", "Ann says two things");
     world.settle();
     assert!(world.screen(cara, "everyone").contains("Ben: Ann says two things"));
+    // What proves it holds none of her words: nothing that erases would find them there.
+    world.kill(ben);
+    assert_eq!(world.pages_with(ben, "nachtigall"), 0);
 }
 
 #[test]
@@ -139,6 +142,36 @@ fn times_that_do_not_rise_from_run_to_run_part_no_honest_members() {
     world.settle();
     assert_eq!(world.screen(cara, "everyone"), "Mallory: one\nBen: Are you there?\nCara: Here.\n");
     assert_eq!(world.screen(ben, "everyone"), world.screen(cara, "everyone"));
+}
+
+#[test]
+fn nobody_lets_pass_what_others_wrote_before_they_heard_of_it() {
+    let mut world = World::new(5);
+    let [mallory, ben, cara] = world.circle(["Mallory", "Ben", "Cara"]);
+    for number in 0..30 {
+        world.send(ben, "everyone", &format!("kept {number}"));
+    }
+    world.settle();
+    let kept = world.screen(ben, "everyone");
+    world.kill(mallory);
+    let mut forger = world.forger(mallory);
+    world.restart(mallory);
+    world.settle();
+    // The first claims a place before all that was said; so many of them freeze nobody.
+    let rules = (0..2000).map(|at| forger.write(at, Some(Beside::Expiry), &Content::Expiry { after_s: 1 }));
+    let rules = rules.collect();
+    world.say(mallory, ben, &forger.say(rules));
+    world.settle();
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(world.screen(ben, "everyone"), kept);
+    assert_eq!(world.screen(cara, "everyone"), kept);
+    // Who has heard of it and writes on has agreed.
+    world.send(ben, "everyone", "passing");
+    world.settle();
+    world.pass(Duration::from_secs(3600));
+    for person in [ben, cara] {
+        assert_eq!(world.screen(person, "everyone"), format!("{kept}Ben: (expired)\n"));
+    }
 }
 
 /// Makes `to` what `from` is.

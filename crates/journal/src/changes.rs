@@ -111,45 +111,25 @@ impl Outcome {
     }
 }
 
-/// When the messages of one conversation are erased, by the entries that said so.
+/// After what time the participants of one conversation asked that messages be erased.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExpiryRules(BTreeMap<Place, u64>);
 
 impl ExpiryRules {
-    /// Takes note that messages after `place` are erased `after_s` seconds after they were written.
+    /// Takes note that it is asked at `place` that messages be erased after `after_s` seconds.
     pub fn set(&mut self, place: Place, after_s: u64) {
         self.0.insert(place, after_s);
     }
 
-    /// Forgets what an author said, whose chain turned out to be forked; `false` if there was nothing.
-    pub fn forget(&mut self, author: &DeviceId) -> bool {
-        let before = self.0.len();
+    /// Forgets what an author said, whose chain turned out to be forked.
+    pub fn forget(&mut self, author: &DeviceId) {
         self.0.retain(|place, _| place.author != *author);
-        self.0.len() < before
     }
 
-    /// Returns after how many seconds the message at `place` is erased: what was said last before it counts.
-    pub fn after_s(&self, place: &Place) -> Option<u64> {
-        let (_, after_s) = self.0.range(..place).next_back()?;
+    /// Returns what was asked last, of what `counts`; none if that is to let messages stay.
+    pub fn now_s(&self, counts: impl Fn(&Place) -> bool) -> Option<u64> {
+        let (_, after_s) = self.0.iter().rev().find(|(place, _)| counts(place))?;
         Some(*after_s).filter(|after_s| *after_s > 0)
-    }
-
-    /// Returns the rule for what is written next.
-    pub fn now_s(&self) -> Option<u64> {
-        let (_, after_s) = self.0.last_key_value()?;
-        Some(*after_s).filter(|after_s| *after_s > 0)
-    }
-
-    /// Returns the place up to which a rule at `place` reaches: that of the next one.
-    pub fn until(&self, place: &Place) -> Option<Place> {
-        let after = (std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded);
-        self.0.range(after).next().map(|(place, _)| *place)
-    }
-
-    /// Returns when a message is erased: so long after it was written, which cannot be later than it came here.
-    pub fn at_ms(&self, place: &Place, claimed_ms: u64, stored_ms: u64) -> Option<u64> {
-        let after_s = self.after_s(place)?;
-        Some(claimed_ms.min(stored_ms).saturating_add(after_s.saturating_mul(1000)))
     }
 }
 
@@ -219,20 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn a_message_expires_by_the_rule_that_was_last_said_before_it() {
-        let place = |lamport| Place { lamport, author: DeviceId::new([1; 32]), seq: lamport };
+    fn what_was_asked_last_is_in_force_whatever_came_first() {
+        let place = |lamport, device| Place { lamport, author: DeviceId::new([device; 32]), seq: lamport };
         let mut rules = ExpiryRules::default();
-        assert_eq!(rules.after_s(&place(5)), None);
-        rules.set(place(10), 60);
-        rules.set(place(20), 0);
-        rules.set(place(15), 30);
-        let found: Vec<_> = [9, 10, 11, 16, 21].map(|at| rules.after_s(&place(at))).into();
-        assert_eq!(found, [None, None, Some(60), Some(30), None]);
-        assert_eq!((rules.until(&place(10)), rules.until(&place(20))), (Some(place(15)), None));
-        assert_eq!(rules.now_s(), None);
-        // A clock that is ahead does not make a message stay.
-        assert_eq!(rules.at_ms(&place(11), 5_000, 1_000), Some(61_000));
-        assert_eq!(rules.at_ms(&place(11), 1_000, 5_000), Some(61_000));
-        assert_eq!(rules.at_ms(&place(9), 1_000, 5_000), None);
+        assert_eq!(rules.now_s(|_| true), None);
+        rules.set(place(20, 1), 60);
+        rules.set(place(10, 2), 30);
+        assert_eq!(rules.now_s(|_| true), Some(60));
+        assert_eq!(rules.now_s(|place| place.lamport < 20), Some(30), "the last that counts");
+        rules.set(place(30, 2), 0);
+        assert_eq!(rules.now_s(|_| true), None);
+        rules.forget(&DeviceId::new([2; 32]));
+        assert_eq!(rules.now_s(|_| true), Some(60));
     }
 }

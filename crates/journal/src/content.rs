@@ -29,7 +29,7 @@ pub enum Content {
         /// Whether it is to be there.
         pinned: bool,
     },
-    /// From here on messages of this conversation are erased a while after they were written.
+    /// Whoever hears of it lets what he writes from then on be erased a while after.
     Expiry {
         /// After how many seconds; 0 for never.
         after_s: u64,
@@ -53,8 +53,8 @@ pub struct Post {
     pub forwarded: bool,
 }
 
-/// What an entry is that is no message. It stands in the signed header, so that it is known also when the body is
-/// erased, or has not come.
+/// What an entry is, unless a message that stays. It stands in the signed header, so that it is known also when the body
+/// is erased, or has not come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Beside {
     /// Gives a message of the same member another text.
@@ -65,10 +65,15 @@ pub enum Beside {
     React(Target),
     /// Puts a message where all find it, or takes it away from there.
     Pin(Target),
-    /// Sets when messages are erased.
+    /// Asks that messages written from then on be erased after a while.
     Expiry,
     /// Says where the chains of devices end that the author removed from the circle.
     End(Ends),
+    /// It is a message, and its author agreed to its being erased.
+    Passing {
+        /// How many seconds after it was written: 1 to [`limits::EXPIRY_S`].
+        after_s: u64,
+    },
     /// Something that this program does not know.
     #[serde(skip)]
     Unknown,
@@ -155,7 +160,7 @@ impl Content {
     pub fn suits(&self, beside: Option<&Beside>) -> bool {
         matches!(
             (self, beside),
-            (Self::Text(_) | Self::Post(_) | Self::File(_), None)
+            (Self::Text(_) | Self::Post(_) | Self::File(_), None | Some(Beside::Passing { .. }))
                 | (Self::Edit { .. }, Some(Beside::Edit(_)))
                 | (Self::Delete, Some(Beside::Delete(_)))
                 | (Self::React { .. }, Some(Beside::React(_)))
@@ -199,7 +204,7 @@ impl Beside {
             Self::Edit(target) | Self::Delete(target) | Self::React(target) | Self::Pin(target) => {
                 Some(target)
             }
-            Self::Expiry | Self::End(_) | Self::Unknown => None,
+            Self::Expiry | Self::End(_) | Self::Passing { .. } | Self::Unknown => None,
         }
     }
 }

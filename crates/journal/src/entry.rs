@@ -30,7 +30,7 @@ pub struct Header {
     pub claimed_ms: u64,
     /// The hash of the body.
     pub body: [u8; 32],
-    /// What the entry is, if no message. Encoded behind all other fields, and only then.
+    /// What the entry is, unless a message that stays. Encoded behind all other fields, and only then.
     #[serde(skip)]
     pub beside: Option<Beside>,
 }
@@ -104,7 +104,19 @@ impl Header {
         if header.lamport > LAMPORT {
             return Err(DecodeError::Invalid("Lamport time out of range"));
         }
+        if let Some(Beside::Passing { after_s }) = &header.beside
+            && !(1..=limits::EXPIRY_S).contains(after_s)
+        {
+            return Err(DecodeError::Invalid("a message is erased at an impossible time"));
+        }
         Ok(header)
+    }
+
+    /// Returns when the message is erased, if it does not stay: so long after it was written, which cannot be later
+    /// than it came here.
+    pub fn expires_ms(&self, stored_ms: u64) -> Option<u64> {
+        let Some(Beside::Passing { after_s }) = &self.beside else { return None };
+        Some(self.claimed_ms.min(stored_ms).saturating_add(after_s.saturating_mul(1000)))
     }
 
     /// Returns where the entry stands in its conversation.
@@ -158,6 +170,12 @@ impl SignedRun {
     /// Returns the run as it travels.
     pub fn to_wire(&self) -> Run {
         let raw = |entry: &Entry| RawEntry { header: entry.header_bytes.clone(), body: entry.body.clone() };
+        Run { entries: self.entries.iter().map(raw).collect(), signature: self.signature }
+    }
+
+    /// Returns what proves that its author signed these entries, and none of his words.
+    pub fn proof(&self) -> Run {
+        let raw = |entry: &Entry| RawEntry { header: entry.header_bytes.clone(), body: None };
         Run { entries: self.entries.iter().map(raw).collect(), signature: self.signature }
     }
 }

@@ -206,30 +206,21 @@ impl Turn<'_> {
         })
     }
 
-    /// Records when a message is to be erased, if ever.
+    /// Records when a message is to be erased.
     pub fn set_expiry(
         &mut self,
         conversation: ConversationRow,
         author: &DeviceId,
         seq: u64,
-        at_ms: Option<u64>,
+        at_ms: u64,
     ) -> Result<(), StoreError> {
         const SET: &str =
             "INSERT INTO expiring (position, at_ms) SELECT position, ?4 FROM entry WHERE seq = ?3
             AND chain = (SELECT id FROM chain WHERE conversation = ?1 AND author = ?2)
             ON CONFLICT (position) DO UPDATE SET at_ms = excluded.at_ms";
-        const REMOVE: &str =
-            "DELETE FROM expiring WHERE position = (SELECT position FROM entry WHERE seq = ?3
-            AND chain = (SELECT id FROM chain WHERE conversation = ?1 AND author = ?2))";
-        let (conversation, author) = (conversation, author.as_bytes());
-        self.write(|db| match at_ms {
-            Some(at_ms) => {
-                let at_ms = i64::try_from(at_ms).unwrap_or(i64::MAX);
-                db.prepare_cached(SET)?.execute((conversation, author, seq, at_ms))
-            }
-            None => db.prepare_cached(REMOVE)?.execute((conversation, author, seq)),
-        })
-        .map(drop)
+        let at_ms = i64::try_from(at_ms).unwrap_or(i64::MAX);
+        let key = (conversation, author.as_bytes(), seq, at_ms);
+        self.write(|db| db.prepare_cached(SET)?.execute(key)).map(drop)
     }
 }
 

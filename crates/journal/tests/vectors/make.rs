@@ -224,6 +224,12 @@ fn entries(add: Add<'_>) {
     bad("entry-lamport-out-of-range", "one more than 2⁵³", &changed(&late));
     let many = Header { seen: vec![head(1); 9], ..first.header.clone() };
     bad("entry-too-many-seen", "nine heads where eight are allowed", &changed(&many));
+    for (name, after_s) in [("at-once", 0), ("too-late", limits::EXPIRY_S + 1)] {
+        let beside = Some(Beside::Passing { after_s });
+        let header = Header { beside, ..first.header.clone() }.encode();
+        let comment = format!("erased after {after_s} seconds");
+        bad(&format!("entry-passing-{name}"), &comment, &RawEntry { header: header.into(), ..raw(&first) });
+    }
     let mut longer = raw(&first);
     // Byte 64 is seq 0: the same number in two bytes is another header.
     longer.header.0.splice(64..65, [0x80, 0x00]);
@@ -305,6 +311,7 @@ fn contents(target: Target) -> Vec<(&'static str, Option<Beside>, Content)> {
         ("expiry", Some(Beside::Expiry), Content::Expiry { after_s: 86_400 }),
         ("end", Some(Beside::End(ends)), Content::End),
         ("file", None, Content::File(offer("Beans & Söhne.txt"))),
+        ("passing", Some(Beside::Passing { after_s: 86_400 }), Content::Text(text())),
     ]
 }
 
@@ -313,7 +320,7 @@ fn offer(name: &str) -> Offer {
     Offer { name: name.to_owned(), kind, size: 300, file: FileId::new([7; 32]), text }
 }
 
-/// Writes what an entry is that is no message.
+/// Writes what an entry is, unless a message that stays.
 pub(crate) fn beside_text(entry: &Entry) -> String {
     match &entry.header.beside {
         Some(Beside::Unknown) => "\"Unknown\"".into(),

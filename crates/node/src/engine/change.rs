@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use journal::{Beside, Change, Content, Entry, Outcome, Place, Target};
-use vault::{
-    Appended, ConversationRow, EntryKind, EntryRecord, Gone, StoreError, TimelinePosition, Turn, Vault,
-};
+use journal::{Beside, Change, Content, Entry, Header, Outcome, Target};
+use vault::{Appended, ConversationRow, EntryKind, EntryRecord, Gone, StoreError, Turn, Vault};
 use wire::{ConversationId, DeviceId, MemberId, Signature};
 
 use super::{
@@ -72,8 +70,8 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         if record.gone != Gone::Not {
             erase_changes(ctx.tx, row, record, record.gone)?;
-        } else if let Some(at_ms) = self.expires_ms(conversation, record) {
-            ctx.tx.set_expiry(row, &record.author, record.seq, Some(at_ms))?;
+        } else if let Some(at_ms) = expires_ms(record) {
+            ctx.tx.set_expiry(row, &record.author, record.seq, at_ms)?;
             self.expects(ctx, at_ms);
         }
         if record.gone == Gone::Not {
@@ -100,9 +98,6 @@ impl CircleState {
                     && !self.is_forked(&conversation, &record.author)
                 {
                     self.talk.rules.entry(conversation).or_default().set(place_of(record), after_s);
-                    let until =
-                        self.talk.rules(&conversation).and_then(|rules| rules.until(&place_of(record)));
-                    self.restamp(ctx, conversation, row, Some(TimelinePosition::from(record)), until)?;
                     ctx.publish(|| api::Event::Conversation { circle: self.id, conversation });
                 }
             }
@@ -126,7 +121,7 @@ impl CircleState {
                 self.ask_refused(ctx);
                 ctx.publish(|| api::Event::Conversation { circle: self.id, conversation });
             }
-            Some(Beside::Unknown) | None => {}
+            Some(Beside::Passing { .. } | Beside::Unknown) | None => {}
         }
         Ok(())
     }
@@ -166,7 +161,7 @@ impl CircleState {
                 if outcome.deleted {
                     return Ok(Gone::Deleted);
                 }
-                let over = self.expires_ms(conversation, record).is_some_and(|at_ms| at_ms <= now_ms);
+                let over = expires_ms(record).is_some_and(|at_ms| at_ms <= now_ms);
                 Ok(if over { Gone::Expired } else { Gone::Not })
             }
             // What was said of a message goes with it.
@@ -228,10 +223,10 @@ impl CircleState {
         member.is_some() && member == self.member_of(&other.author)
     }
 
-    /// Returns when a message is erased by the rule under which it stands.
-    pub(crate) fn expires_ms(&self, conversation: ConversationId, record: &EntryRecord) -> Option<u64> {
-        let rules = self.talk.rules(&conversation)?;
-        rules.at_ms(&place_of(record), record.claimed_ms, record.received_ms)
+    /// Returns after how many seconds what is written next is erased, as its participants asked.
+    pub(crate) fn expires_after_s(&self, conversation: &ConversationId) -> Option<u64> {
+        let rules = self.talk.rules.get(conversation)?;
+        rules.now_s(|place| self.journal.counts(conversation, &place.author, place.seq))
     }
 
     /// Takes note that a message is to be erased at that time.
@@ -242,51 +237,17 @@ impl CircleState {
         }
     }
 
-    /// Forgets when messages are to be erased by the word of a chain that turned out to be forked.
+    /// Forgets what a chain that turned out to be forked asked of messages that are written next.
     pub(crate) fn distrust(
         &mut self,
         ctx: &mut Ctx<'_, '_>,
         conversation: ConversationId,
-        row: ConversationRow,
         author: &DeviceId,
-    ) -> Result<(), StoreError> {
-        if let Some(rules) = self.talk.rules.get_mut(&conversation)
-            && rules.forget(author)
-        {
-            self.restamp(ctx, conversation, row, None, None)?;
+    ) {
+        if let Some(rules) = self.talk.rules.get_mut(&conversation) {
+            rules.forget(author);
         }
         ctx.publish(|| api::Event::Conversation { circle: self.id, conversation });
-        Ok(())
-    }
-
-    /// Says anew of messages when they are erased: a rule may come later than they.
-    fn restamp(
-        &mut self,
-        ctx: &mut Ctx<'_, '_>,
-        conversation: ConversationId,
-        row: ConversationRow,
-        mut after: Option<TimelinePosition>,
-        until: Option<Place>,
-    ) -> Result<(), StoreError> {
-        loop {
-            let part = ctx.tx.timeline_after(row, after, PART)?;
-            after = part.last().map(TimelinePosition::from);
-            for message in &part {
-                if until.is_some_and(|until| place_of(message) > until) {
-                    return Ok(());
-                }
-                if message.gone == Gone::Not {
-                    let at_ms = self.expires_ms(conversation, message);
-                    ctx.tx.set_expiry(row, &message.author, message.seq, at_ms)?;
-                    if let Some(at_ms) = at_ms {
-                        self.expects(ctx, at_ms);
-                    }
-                }
-            }
-            if part.len() < PART {
-                return Ok(());
-            }
-        }
     }
 
     /// Erases what has become due, a part of it; what is left is due at once.
@@ -351,6 +312,11 @@ impl CircleState {
 /// Tells whether an entry's body is what somebody said, and not how all deal with it.
 pub(crate) fn is_words(kind: EntryKind) -> bool {
     matches!(kind, EntryKind::Message | EntryKind::Edit | EntryKind::React)
+}
+
+/// Returns when a message is erased, if its author agreed to that.
+pub(crate) fn expires_ms(record: &EntryRecord) -> Option<u64> {
+    Header::decode(&record.header.0).ok()?.expires_ms(record.received_ms)
 }
 
 /// Returns the message at a place, if it is the one that is meant.

@@ -331,6 +331,8 @@ impl Access<'_, '_> {
             return Err(ApiError::from(journal::WriteError::NotInGroup).into());
         }
         circle.check_remembered(&conversation)?;
+        let passing = || Some(Beside::Passing { after_s: circle.expires_after_s(&conversation)? });
+        let beside = beside.or_else(passing);
         let entry = circle
             .journal
             .write_beside(conversation, &me, beside, content, now_ms, self.ctx.entropy)

@@ -6,7 +6,12 @@ use journal::{Content, Outcome, Post};
 use vault::{CircleState as Standing, ConversationRow, EntryRecord, Gone, StoreError, Vault};
 use wire::{ConversationId, MemberId};
 
-use super::{CircleState, change::held, talk::content_of, view::count};
+use super::{
+    CircleState,
+    change::{expires_ms, held},
+    talk::content_of,
+    view::count,
+};
 use crate::api::{self, Absence, Progress, Quote, Reaction, Step};
 
 impl CircleState {
@@ -37,7 +42,7 @@ impl CircleState {
         let row = self.conversations.get(&conversation).copied();
         let member = self.member_of(&record.author);
         let content = content_of(record);
-        let expires_ms = self.expires_ms(conversation, record);
+        let expires_ms = expires_ms(record);
         let over = expires_ms.is_some_and(|at_ms| at_ms <= now_ms);
         let absent = self.absence(record, outcome, content.as_ref(), over);
         let shown = content.as_ref().filter(|_| absent.is_none());
@@ -127,7 +132,7 @@ impl CircleState {
         };
         let outcome = self.outcome(vault, conversation, row, &record)?;
         let content = content_of(&record);
-        let over = self.expires_ms(conversation, &record).is_some_and(|at_ms| at_ms <= now_ms);
+        let over = expires_ms(&record).is_some_and(|at_ms| at_ms <= now_ms);
         let absent = self.absence(&record, &outcome, content.as_ref(), over);
         let said = outcome.edit.as_ref().map_or(content.as_ref(), |(_, edit)| Some(edit));
         let text = said.filter(|_| absent.is_none()).and_then(Content::text).map(beginning);

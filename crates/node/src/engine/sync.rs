@@ -148,7 +148,10 @@ impl CircleState {
             Frame::Receipts(taken, receipts) => self.handle_receipts(ctx, device, taken, &receipts),
             Frame::Rendezvous(epoch, secret) => self.handle_rendezvous(ctx, epoch, secret),
             Frame::Addresses(addresses) => self.handle_addresses(ctx, device, addresses),
-            Frame::Wanted(places) => self.handle_wanted(ctx, device, &places),
+            Frame::Wanted(places) => {
+                self.handle_wanted(device, places);
+                Ok(())
+            }
             Frame::Bodies(looked, bodies) => self.handle_bodies(ctx, device, looked, bodies),
             Frame::GroupHave(have) => {
                 self.handle_group_have(ctx, device, &have);
@@ -458,12 +461,12 @@ impl CircleState {
             }
             Err(RunError::Forked(fork)) => {
                 let row = self.conversation_row(ctx, conversation)?;
-                let proof = wire::encode(&fork.other.to_wire());
+                let proof = wire::encode(&fork.other.proof());
                 ctx.tx.add_fork(row, &fork.author, fork.seq, fork.held.as_bytes(), &proof)?;
                 tracing::warn!("a chain was forked");
                 tracing::debug!(author = ?fork.author, "whose chain was forked");
                 ctx.publish(|| api::Event::Fork { circle: self.id, author: fork.author });
-                self.distrust(ctx, conversation, row, &fork.author)?;
+                self.distrust(ctx, conversation, &fork.author);
                 if fork.author == self.me {
                     self.forked_myself(ctx)?;
                 }

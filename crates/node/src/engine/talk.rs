@@ -16,7 +16,7 @@ use super::{CircleState, link::ChainKey};
 pub(crate) struct Talk {
     /// Places of chains that hold no message: they are not counted as such.
     beside: BTreeMap<ChainKey, BTreeSet<u64>>,
-    /// When messages are erased.
+    /// After what time it was asked that messages be erased.
     pub(crate) rules: BTreeMap<ConversationId, ExpiryRules>,
     /// Members whose messages the person does not want to see.
     pub(crate) blocked: BTreeSet<MemberId>,
@@ -55,11 +55,6 @@ impl Talk {
     /// Counts the places of a chain from `from` on that hold no message.
     pub(crate) fn beside_from(&self, chain: &ChainKey, from: u64) -> u64 {
         self.beside.get(chain).map_or(0, |places| places.range(from..).count() as u64)
-    }
-
-    /// Returns the rule under which a message stands.
-    pub(crate) fn rules(&self, conversation: &ConversationId) -> Option<&ExpiryRules> {
-        self.rules.get(conversation)
     }
 }
 
@@ -158,7 +153,7 @@ pub(crate) fn content_of(record: &EntryRecord) -> Option<Content> {
 /// Returns under what kind an entry is stored.
 pub(crate) fn kind_of(beside: Option<&Beside>) -> EntryKind {
     match beside {
-        None => EntryKind::Message,
+        None | Some(Beside::Passing { .. }) => EntryKind::Message,
         Some(Beside::Edit(_)) => EntryKind::Edit,
         Some(Beside::Delete(_)) => EntryKind::Delete,
         Some(Beside::React(_)) => EntryKind::React,

@@ -243,7 +243,7 @@ impl CircleState {
             archived: kept.archived,
             muted_until_ms: Some(kept.muted_until_ms).filter(|until_ms| *until_ms > access.ctx.time.wall_ms),
             blocked: other.is_some_and(|other| self.talk.blocked.contains(other)),
-            expires_after_s: self.talk.rules(&id).and_then(journal::ExpiryRules::now_s),
+            expires_after_s: self.expires_after_s(&id),
             draft: draft.map(|draft| api::Draft { text: draft.text, reply_to: draft.reply }),
             forked: self
                 .journal

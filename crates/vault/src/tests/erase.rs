@@ -160,9 +160,9 @@ fn messages_whose_time_is_over_are_listed() {
     let mut turn = vault.begin().unwrap();
     for seq in 0..3 {
         assert_eq!(turn.append_entry(conversation, &entry(1, seq, seq)).unwrap(), Appended::Stored);
-        turn.set_expiry(conversation, &device(1), seq, Some(100 * (seq + 1))).unwrap();
+        turn.set_expiry(conversation, &device(1), seq, 100 * (seq + 1)).unwrap();
     }
-    turn.set_expiry(conversation, &device(1), 0, None).unwrap();
+    turn.set_expiry(conversation, &device(1), 0, 300).unwrap();
     turn.commit().unwrap();
     assert_eq!(vault.next_expiry(circle).unwrap(), Some(200));
     assert_eq!(vault.expired(circle, 199, 10).unwrap(), []);
