@@ -12,7 +12,7 @@ use std::{fs, path::Path, time::Duration};
 use hexode_testnet::World;
 use journal::{Beside, Content};
 use node::api::{self, CircleState};
-use wire::Frame;
+use wire::{EntryBody, EntryPlace, Frame};
 
 #[test]
 fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
@@ -172,6 +172,61 @@ fn nobody_lets_pass_what_others_wrote_before_they_heard_of_it() {
     for person in [ben, cara] {
         assert_eq!(world.screen(person, "everyone"), format!("{kept}Ben: (expired)\n"));
     }
+}
+
+#[test]
+fn what_is_too_heavy_for_one_run_is_passed_on_all_the_same() {
+    let mut world = World::new(6);
+    let [mallory, ben, cara] = world.circle(["Mallory", "Ben", "Cara"]);
+    let everyone = journal::Descriptor::Everyone.id(&world.first_circle(ben));
+    world.kill(mallory);
+    let mut forger = world.forger(mallory);
+    world.cut(mallory, cara);
+    world.cut(ben, cara);
+    world.restart(mallory);
+    world.settle();
+    // Twelve long texts under one signature, whose bodies come by themselves.
+    let heavy: Vec<_> = (0..12u64)
+        .map(|at| {
+            forger.write(at + 1, None, &Content::Text(format!("{at} {}", "x".repeat(wire::limits::TEXT - 8))))
+        })
+        .collect();
+    let bare = heavy.iter().map(|entry| journal::Entry { body: None, ..entry.clone() }).collect();
+    world.withhold(mallory, |frame| matches!(frame, Frame::Bodies(..)));
+    world.say(mallory, ben, &forger.say(bare));
+    world.settle();
+    let bodies = heavy.into_iter().map(|entry| EntryBody {
+        place: EntryPlace { conversation: everyone, author: entry.header.author, seq: entry.header.seq },
+        body: entry.body.unwrap(),
+    });
+    world.say(mallory, ben, &Frame::Bodies(12, bodies.collect()));
+    world.settle();
+    assert_eq!(world.messages(ben, "everyone").iter().filter(|message| message.text.is_some()).count(), 12);
+    world.kill(mallory);
+    world.mend(ben, cara);
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), world.screen(ben, "everyone"));
+}
+
+#[test]
+fn whoever_asks_for_bodies_again_and_again_fills_no_queue() {
+    let mut world = World::new(7);
+    let [mallory, ben] = world.circle(["Mallory", "Ben"]);
+    let everyone = journal::Descriptor::Everyone.id(&world.first_circle(ben));
+    for at in 0..10 {
+        world.send(ben, "everyone", &format!("{at} {}", "x".repeat(wire::limits::TEXT - 8)));
+    }
+    world.settle();
+    let author = world.messages(ben, "everyone")[0].author;
+    let is_bodies = |frame: &Frame| matches!(frame, Frame::Bodies(..));
+    world.withhold(ben, is_bodies);
+    let places: Vec<_> = (0..10).map(|seq| EntryPlace { conversation: everyone, author, seq }).collect();
+    for _ in 0..40 {
+        world.say(mallory, ben, &Frame::Wanted(places.clone()));
+        world.settle();
+    }
+    let answers = world.withhold(ben, is_bodies).len();
+    assert!((1..=5).contains(&answers), "{answers} answers are under way");
 }
 
 /// Makes `to` what `from` is.

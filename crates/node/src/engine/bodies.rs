@@ -5,7 +5,7 @@ use vault::{EntryRecord, Gone, StoreError};
 use wire::{Blob, DeviceId, EntryBody, EntryPlace, Frame, limits};
 
 use super::{
-    CircleState, Ctx,
+    CircleState, Ctx, Effect,
     change::is_words,
     talk::{beside_of, content_of},
 };
@@ -60,16 +60,24 @@ impl CircleState {
         Ok(())
     }
 
-    /// Answers with the bodies that are there, as many as one frame holds.
-    pub(crate) fn handle_wanted(
-        &self,
+    /// Takes note of what a device asks for; who asks again before he is answered wants that alone.
+    pub(crate) fn handle_wanted(&mut self, device: DeviceId, places: Vec<EntryPlace>) {
+        if let Some(link) = self.links.get_mut(&device) {
+            link.wanted = Some(places);
+        }
+    }
+
+    /// Answers, if there is room on the link, with the bodies that are there, as many as one frame holds.
+    pub(crate) fn answer_wanted(
+        &mut self,
         ctx: &mut Ctx<'_, '_>,
         device: DeviceId,
-        places: &[EntryPlace],
     ) -> Result<(), StoreError> {
         let Some(member) = self.live_member(&device) else { return Ok(()) };
+        let Some(link) = self.links.get_mut(&device).filter(|link| link.has_room()) else { return Ok(()) };
+        let Some(places) = link.wanted.take() else { return Ok(()) };
         let (mut bodies, mut looked, mut weight) = (Vec::new(), 0, 0);
-        for place in places {
+        for place in &places {
             if weight > limits::FRAME / 2 {
                 break;
             }
@@ -88,7 +96,12 @@ impl CircleState {
                 bodies.push(EntryBody { place: *place, body });
             }
         }
-        self.send(ctx, device, &Frame::Bodies(looked, bodies));
+        let frame = Frame::Bodies(looked, bodies).encode();
+        if let Some(link) = self.links.get_mut(&device) {
+            link.content(frame.len());
+            let command = tunnel::Command::Send { device, link: link.id, frame };
+            ctx.effects.push(Effect::Tunnel(self.id, command));
+        }
         Ok(())
     }
 
@@ -101,6 +114,7 @@ impl CircleState {
         bodies: Vec<EntryBody>,
     ) -> Result<(), StoreError> {
         let Some(link) = self.links.get_mut(&device) else { return Ok(()) };
+        link.taken += 1;
         let open = std::mem::take(&mut link.asked.open);
         if open.is_empty() || looked == 0 {
             return Ok(());

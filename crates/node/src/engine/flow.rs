@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use journal::{SignedRun, seal_runs};
-use vault::{CircleState as Standing, EntryRecord, StoreError};
+use vault::{CircleState as Standing, ConversationRow, EntryRecord, StoreError};
 use wire::{Blob, ConversationId, DeviceId, Frame, RawEntry, Receipt, Run, limits};
 
 use super::{CircleState, Ctx, Effect, link::ChainKey};
@@ -42,6 +42,7 @@ impl CircleState {
             }
             for device in devices {
                 self.ask_again(ctx, device);
+                self.answer_wanted(ctx, device)?;
                 self.fill(ctx, device)?;
                 self.report(ctx, device);
             }
@@ -208,7 +209,34 @@ impl CircleState {
         };
         let entries =
             ctx.tx.entries_from(*row, &author, next, 2 * limits::RUN, limits::RUN_WEIGHT + limits::BODY)?;
-        Ok(regroup(entries))
+        let runs = regroup(entries);
+        if runs.is_empty() { self.bare_run(ctx, *row, author, next) } else { Ok(runs) }
+    }
+
+    /// Returns what stands under the first signature from `next` on without its bodies, which are too heavy for one
+    /// run: they came by themselves, and are asked for that way.
+    fn bare_run(
+        &self,
+        ctx: &Ctx<'_, '_>,
+        row: ConversationRow,
+        author: DeviceId,
+        next: u64,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut entries = Vec::new();
+        while entries.len() < limits::RUN {
+            let from = next + entries.len() as u64;
+            let part = ctx.tx.entries_from(row, &author, from, limits::RUN, limits::RUN_WEIGHT)?;
+            if part.is_empty() {
+                break;
+            }
+            for EntryRecord { header, signature, .. } in part {
+                entries.push(RawEntry { header, body: None });
+                if let Some(signature) = signature {
+                    return Ok(vec![Run { entries, signature }]);
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Tells the device at the other end what is stored and read here of the chains that moved.

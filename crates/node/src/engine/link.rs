@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tunnel::LinkId;
-use wire::{ConversationId, DeviceId, EntryId};
+use wire::{ConversationId, DeviceId, EntryId, EntryPlace};
 
 use super::bodies::Asked;
 
@@ -42,7 +42,7 @@ pub(crate) struct Link {
     pub(crate) gaps: BTreeSet<ConversationId>,
     /// Chains that the two ends hold differently: one frame with our side's entries proves it to the other.
     pub(crate) forks: BTreeSet<ChainKey>,
-    /// `Entries` frames received on this link and dealt with.
+    /// `Entries` and `Bodies` frames received on this link and dealt with.
     pub(crate) taken: u64,
     /// The last `taken` that it was told.
     pub(crate) taken_told: u64,
@@ -50,6 +50,8 @@ pub(crate) struct Link {
     pub(crate) ahead: BTreeSet<ConversationId>,
     /// Bodies it was asked for.
     pub(crate) asked: Asked,
+    /// Bodies it last asked for, until it is answered.
+    pub(crate) wanted: Option<Vec<EntryPlace>>,
     /// Groups of which acts came that build on what is not held: asked for once a link.
     pub(crate) acts_asked: BTreeSet<ConversationId>,
     /// Acts came whose authors are not known: they may be under a later charter.
@@ -79,6 +81,7 @@ impl Link {
             taken_told: 0,
             ahead: BTreeSet::new(),
             asked: Asked::default(),
+            wanted: None,
             acts_asked: BTreeSet::new(),
             acts_refused: false,
             window: Window::default(),
@@ -105,6 +108,11 @@ impl Link {
     /// Takes note of an `Entries` frame that brings a chain to `len` entries.
     pub(crate) fn sending(&mut self, chain: ChainKey, len: u64, bytes: usize) {
         self.sent.insert(chain, len);
+        self.window.push(bytes);
+    }
+
+    /// Takes note of a frame of content that brings no chain further.
+    pub(crate) fn content(&mut self, bytes: usize) {
         self.window.push(bytes);
     }
 
