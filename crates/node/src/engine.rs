@@ -182,6 +182,8 @@ pub enum Dht {
 /// The engine of one device.
 pub struct Engine {
     setup: Setup,
+    /// Whether members are to be looked for on the DHT; in `setup` stands what came of that with the open vault.
+    wanted_dht: Dht,
     open: Option<Open>,
     entropy: Box<dyn Entropy + Send>,
     started_ms: u64,
@@ -206,7 +208,8 @@ impl fmt::Debug for Engine {
 impl Engine {
     /// Makes an engine, locked.
     pub fn new(setup: Setup, entropy: Box<dyn Entropy + Send>, time: Time) -> Self {
-        Self { setup, open: None, entropy, started_ms: time.wall_ms }
+        let wanted_dht = setup.dht.clone();
+        Self { setup, wanted_dht, open: None, entropy, started_ms: time.wall_ms }
     }
 
     /// Tells whether this device has a vault.
@@ -221,7 +224,7 @@ impl Engine {
         }
         let vault = Vault::create(&self.setup.home.join(VAULT), passphrase, self.setup.vault)
             .map_err(|error| from_create(&error))?;
-        self.opened(vault, Duration::ZERO)
+        self.opened(vault, Time { since_start: Duration::ZERO, wall_ms: self.started_ms })
     }
 
     /// Opens the vault and starts the tunnels of all its circles.
@@ -240,7 +243,7 @@ impl Engine {
         // Whoever looks on sees the same, whichever passphrase it was.
         let (Unlocked::Opened(vault) | Unlocked::Emptied(vault)) =
             unlocked.map_err(|error| from_open(&error))?;
-        let effects = self.opened(vault, time.since_start)?;
+        let effects = self.opened(vault, time)?;
         if let Some(open) = &mut self.open
             && let Err(error) = open.erase_expired(time.wall_ms)
         {
@@ -266,9 +269,9 @@ impl Engine {
         effects
     }
 
-    fn opened(&mut self, mut vault: Vault, now: Duration) -> Result<Vec<Effect>, ApiError> {
+    fn opened(&mut self, mut vault: Vault, now: Time) -> Result<Vec<Effect>, ApiError> {
         self.setup.dht =
-            dht::settle(&mut vault, self.setup.dht.clone()).map_err(|error| from_store(&error))?;
+            dht::settle(&mut vault, self.wanted_dht.clone()).map_err(|error| from_store(&error))?;
         let circles = circle::restore_all(&vault).map_err(|error| from_open(&error))?;
         let mut effects: Vec<_> =
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();
@@ -276,7 +279,8 @@ impl Engine {
         effects.push(Effect::Files(Command::Open { store: vault.chunk_store(), keep: places }));
         effects.push(Effect::Publish(Box::new(api::Event::Unlocked)));
         let unindexed = vault.unindexed(1).map_err(|error| from_store(&error))?;
-        let index_at = (!unindexed.is_empty()).then_some(Duration::ZERO);
+        let untidy = vault.has_untidy_words().map_err(|error| from_store(&error))?;
+        let index_at = (untidy || !unindexed.is_empty()).then_some(Duration::ZERO);
         let idle = guard::Idle::restore(&vault, now).map_err(|error| from_store(&error))?;
         self.open = Some(Open { vault, circles, index_at, idle });
         Ok(effects)
@@ -284,12 +288,15 @@ impl Engine {
 
     /// Runs one turn over `inputs`, and over what has become due.
     pub fn turn(&mut self, inputs: Vec<Input>, time: Time, watched: bool) -> Vec<Effect> {
+        // A device that slept longer than the person may do nothing does not answer before it locks.
+        let mut closed = self.lock_if_idle(time);
         let Some(open) = &mut self.open else {
             let refused = |input| match input {
                 Input::Request(request) => Some(Effect::Answer(Answer(request, Err(locked())))),
                 _ => None,
             };
-            return inputs.into_iter().filter_map(refused).collect();
+            closed.extend(inputs.into_iter().filter_map(refused));
+            return closed;
         };
         let given = Given { setup: &self.setup, entropy: self.entropy.as_mut(), time, watched };
         let mut gathered = Gathered::default();
@@ -305,7 +312,6 @@ impl Engine {
             }
         };
         effects.extend(requests.into_iter().map(|request| Effect::Answer(Answer(request, outcome.clone()))));
-        effects.extend(self.lock_if_idle(time));
         effects
     }
 
@@ -409,7 +415,7 @@ impl Open {
             let handled = match input {
                 Input::Request(mut request) => {
                     if request.is_act() {
-                        self.idle.last = time.since_start;
+                        self.idle.last = time;
                     }
                     let run = match &failed {
                         None => request.run(&mut Access {
@@ -459,7 +465,7 @@ impl Open {
         if stored {
             self.index_at = Some(time.since_start + QUIET);
         } else if self.index_at.is_some_and(|at| at <= time.since_start) {
-            let more = compose::index_part(&mut tx, INDEXED)?;
+            let more = compose::index_part(&mut tx, INDEXED)? || tx.tidy_words(TIDIED)?;
             self.index_at = more.then(|| time.since_start + PAUSE);
         }
         tx.commit()
@@ -554,5 +560,7 @@ const INDEXED: usize = 128;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long what a tunnel reports may be for a light turn: some forty receipts.
 const LIGHT: usize = 4096;
+/// How many pages of the words' index are written anew in one turn after something was erased.
+const TIDIED: u32 = 256;
 /// The vault's folder in the home.
 const VAULT: &str = "vault";

@@ -87,7 +87,8 @@ pub(crate) fn from_store(error: &StoreError) -> ApiError {
 const PASSPHRASE: &str = "six random words make a good passphrase";
 const IN_USE: &str = "another node runs on this home: end it, or give another --home";
 const DISK_FULL: &str = "free some space and try again; nothing that was stored is lost";
-const DAMAGED: &str = "put back a copy of the whole vault folder, or join the circle anew as another device";
+const DAMAGED: &str = "join the circle anew as another device: what this one writes with an older copy of its folder put \
+                       back, others take for a forgery";
 
 impl From<NameError> for ApiError {
     fn from(error: NameError) -> Self {

@@ -48,7 +48,9 @@ impl Pump {
                     let _ = done.send(());
                 }
                 Order::Wipe(answer) => {
-                    let _ = answer.send(engine.wipe().map(|wiped| effects.extend(wiped)));
+                    let (closed, wiped) = engine.wipe();
+                    effects.extend(closed);
+                    let _ = answer.send(wiped);
                 }
                 Order::Look(look) => look(engine),
                 // There are no tunnels but the virtual ones.

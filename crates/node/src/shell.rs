@@ -273,7 +273,8 @@ impl Core {
                 self.end_tunnels(effects, done);
             }
             Order::Wipe(answer) => {
-                let wiped = self.engine.wipe().map(|effects| drop(self.carry_effects(effects)));
+                let (effects, wiped) = self.engine.wipe();
+                drop(self.carry_effects(effects));
                 // Nobody waits any more if the front end went away.
                 let _ = answer.send(wiped);
             }

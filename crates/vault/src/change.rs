@@ -163,6 +163,9 @@ impl Turn<'_> {
         const FIND: &str = "SELECT position, body IS NULL FROM entry WHERE seq = ?3
             AND chain = (SELECT id FROM chain WHERE conversation = ?1 AND author = ?2)";
         const ERASE: &str = "UPDATE entry SET body = NULL, gone = ?2 WHERE position = ?1";
+        // 0: not begun to tidy; 1: to be begun again; 2: begun.
+        const MARK: &str = "INSERT INTO setting (key, value) VALUES (?1, x'00')
+            ON CONFLICT DO UPDATE SET value = x'01' WHERE value = x'02'";
         let key = (conversation, author.as_bytes(), seq);
         let erased = self.write(|db| {
             let find = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -176,6 +179,7 @@ impl Turn<'_> {
                 && position <= indexed(db)?
             {
                 unindex(db, position, text)?;
+                db.prepare_cached(MARK)?.execute([UNTIDY])?;
             }
             Ok(!empty)
         })?;
@@ -235,7 +239,10 @@ pub(crate) fn index(db: &Connection, position: i64, text: &str) -> SqlResult<()>
 }
 
 /// Takes the words of a text out of the index; it must be the text that went in.
-fn unindex(db: &Connection, position: i64, text: &str) -> SqlResult<()> {
+pub(crate) fn unindex(db: &Connection, position: i64, text: &str) -> SqlResult<()> {
     const SQL: &str = "INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)";
     db.prepare_cached(SQL)?.execute((position, text)).map(drop)
 }
+
+/// The setting that is there while marks of what was erased may stand in the words' index.
+pub(crate) const UNTIDY: &str = "vault/untidy words";

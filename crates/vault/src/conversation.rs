@@ -1,7 +1,7 @@
 use sqlcipher::rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row};
 use wire::{Blob, ConversationId};
 
-use crate::{CircleRow, ConversationRow, StoreError, Turn, Vault, row::id};
+use crate::{CircleRow, ConversationRow, StoreError, Turn, Vault, change::UNTIDY, row::id};
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,5 +89,7 @@ fn conversation(row: &Row<'_>) -> SqlResult<ConversationRecord> {
 
 /// Empties the words' index, to be made anew: positions of what was removed may be given to others.
 pub(crate) fn forget_words(db: &Connection) -> SqlResult<()> {
-    db.execute_batch("INSERT INTO words (words) VALUES ('delete-all'); UPDATE words_until SET position = 0")
+    db.execute_batch("INSERT INTO words (words) VALUES ('delete-all'); UPDATE words_until SET position = 0")?;
+    // There are no marks left in it.
+    db.execute("DELETE FROM setting WHERE key = ?1", [UNTIDY]).map(drop)
 }

@@ -4,9 +4,10 @@ use sqlcipher::rusqlite::{Error, Row};
 use wire::{Blob, MessageId};
 
 use crate::{
-    CircleRow, ConversationRow, EntryRecord, StoreError, Turn, Vault,
-    change::{index, indexed},
+    CircleRow, ConversationRow, EntryKind, EntryRecord, StoreError, Turn, Vault,
+    change::{UNTIDY, index, indexed, unindex},
     entry::{columns, entry},
+    row::decode,
 };
 
 /// An entry in whose text the words stand.
@@ -27,6 +28,8 @@ pub struct Hit {
 pub struct Unindexed {
     /// Its entry's position in the order of arrival.
     pub position: i64,
+    /// What sort of entry it is.
+    pub kind: EntryKind,
     /// Its entry's body; none if it was erased.
     pub body: Option<Blob>,
 }
@@ -34,12 +37,18 @@ pub struct Unindexed {
 impl Vault {
     /// Returns entries that are not in the words' index yet, in the order of arrival.
     pub fn unindexed(&self, limit: usize) -> Result<Vec<Unindexed>, StoreError> {
-        const SQL: &str = "SELECT position, body FROM entry
+        const SQL: &str = "SELECT position, kind, body FROM entry
             WHERE position > (SELECT position FROM words_until) ORDER BY position LIMIT ?1";
         let found = |row: &Row<'_>| {
-            Ok(Unindexed { position: row.get(0)?, body: row.get::<_, Option<Vec<u8>>>(1)?.map(Blob) })
+            let body = row.get::<_, Option<Vec<u8>>>(2)?.map(Blob);
+            Ok(Unindexed { position: row.get(0)?, kind: decode(row, 1)?, body })
         };
         self.read(|db| db.prepare_cached(SQL)?.query_map([limit], found)?.collect())
+    }
+
+    /// Tells whether words were taken out of the index since it was last [tidied](Turn::tidy_words).
+    pub fn has_untidy_words(&self) -> Result<bool, StoreError> {
+        Ok(self.setting(UNTIDY)?.is_some())
     }
 
     /// Returns entries in whose texts all of `words` stand, those that came last first: at most `limit`, which came
@@ -131,6 +140,36 @@ impl Turn<'_> {
         })
         .map(drop)
     }
+
+    /// Writes about so many pages of the words' index anew if words were taken out of it: beginnings of them stand on as
+    /// marks between its pages. `true` if more is left to do.
+    pub fn tidy_words(&mut self, pages: u32) -> Result<bool, StoreError> {
+        const MERGE: &str = "INSERT INTO words (words, rank) VALUES ('merge', ?1)";
+        let Some(state) = self.setting(UNTIDY)? else { return Ok(false) };
+        let begins = state != BEGUN;
+        let more = self.write(|db| {
+            // One segment alone would be left as it is.
+            if state == NEW {
+                index(db, NOWHERE, "x")?;
+            }
+            let before = db.total_changes();
+            let pages = i64::from(pages);
+            db.prepare_cached(MERGE)?.execute([if begins { -pages } else { pages }])?;
+            // As FTS5 says: fewer than two changes are none.
+            let more = db.total_changes() - before >= 2;
+            if !more {
+                unindex(db, NOWHERE, "x")?;
+            }
+            Ok(more)
+        })?;
+        if more {
+            self.set_setting(UNTIDY, BEGUN)?;
+        } else {
+            self.remove_setting(UNTIDY)?;
+            self.vault.scrub = true;
+        }
+        Ok(more)
+    }
 }
 
 /// Writes words as a query in which nothing is an operator.
@@ -153,5 +192,10 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c)
 }
 
+/// A position at which no entry stands.
+const NOWHERE: i64 = -1;
+/// What is kept under [`UNTIDY`] at first, and while the index is written anew; what is erased meanwhile begins it again.
+const NEW: &[u8] = &[0];
+const BEGUN: &[u8] = &[2];
 /// From how many letters on the beginning of a word is enough: as many as the index is made for.
 const PREFIX: usize = 3;

@@ -305,6 +305,7 @@ impl CircleState {
             touched.extend(of.filter(|id| !touched.contains(id)));
         }
         self.talk.next_expiry_ms = tx.next_expiry(self.row)?;
+        self.talk.stored |= !expired.is_empty();
         Ok(touched)
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Access, CircleState, RequestError,
     change::held,
     requests::unknown,
-    talk::{Kept, place_of, record_of},
+    talk::{Kept, content, place_of, record_of},
 };
 use crate::api::{self, ApiError, ErrorKind};
 
@@ -425,9 +425,10 @@ pub(crate) fn index_part(tx: &mut vault::Turn<'_>, limit: usize) -> Result<bool,
     let part = tx.unindexed(limit)?;
     let Some(last) = part.last() else { return Ok(false) };
     let (until, full) = (last.position, part.len() == limit);
+    // By the same reading as what is erased later: what goes in must come out.
     let texts: Vec<_> = part
         .iter()
-        .filter_map(|stored| Some((stored.position, Content::decode(&stored.body.as_ref()?.0)?)))
+        .filter_map(|stored| Some((stored.position, content(stored.kind, stored.body.as_ref())?)))
         .collect();
     let texts = texts.iter().filter_map(|(position, content)| Some((*position, content.text()?)));
     tx.index(texts, until)?;

@@ -7,7 +7,7 @@ use std::{
 
 use journal::{Beside, Content, Entry, ExpiryRules, Header, Place};
 use vault::{EntryKind, EntryRecord, Gone, StoreError, Vault};
-use wire::{ConversationId, DeviceId, MemberId, Signature};
+use wire::{Blob, ConversationId, DeviceId, MemberId, Signature};
 
 use super::{CircleState, link::ChainKey};
 
@@ -22,7 +22,7 @@ pub(crate) struct Talk {
     pub(crate) blocked: BTreeSet<MemberId>,
     /// What the person decided about conversations for himself.
     pub(crate) kept: BTreeMap<ConversationId, Kept>,
-    /// Entries were stored in this turn.
+    /// Entries were stored or erased in this turn.
     pub(crate) stored: bool,
     /// Entries came in this turn without the bodies they should have.
     pub(crate) lacks: bool,
@@ -133,12 +133,17 @@ pub(crate) fn beside_of(record: &EntryRecord) -> Option<Beside> {
 
 /// Reads what a stored entry says.
 pub(crate) fn content_of(record: &EntryRecord) -> Option<Content> {
+    content(record.kind, record.body.as_ref())
+}
+
+/// Reads what an entry of a kind says.
+pub(crate) fn content(kind: EntryKind, body: Option<&Blob>) -> Option<Content> {
     // What it is stands in the header: to take something back needs no more.
-    if record.kind == EntryKind::Delete {
+    if kind == EntryKind::Delete {
         return Some(Content::Delete);
     }
-    let content = Content::decode(&record.body.as_ref()?.0)?;
-    let kind = match content {
+    let content = Content::decode(&body?.0)?;
+    let suits = match content {
         Content::Text(_) | Content::Post(_) | Content::File(_) => EntryKind::Message,
         Content::Edit { .. } => EntryKind::Edit,
         Content::Delete => EntryKind::Delete,
@@ -147,7 +152,7 @@ pub(crate) fn content_of(record: &EntryRecord) -> Option<Content> {
         Content::Expiry { .. } => EntryKind::Expiry,
         Content::End => EntryKind::End,
     };
-    (kind == record.kind).then_some(content)
+    (suits == kind).then_some(content)
 }
 
 /// Returns under what kind an entry is stored.

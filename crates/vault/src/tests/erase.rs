@@ -67,6 +67,44 @@ fn what_is_erased_is_in_no_page_of_no_file_and_in_no_index() {
 }
 
 #[test]
+fn many_erased_words_leave_no_marks_between_the_pages_of_the_index() {
+    let (_dir, mut vault, conversation) = conversing();
+    let text = |seq: u64| match seq % 2 {
+        0 => format!("{CANARY}{seq}"),
+        _ => format!("other{seq}"),
+    };
+    let mut turn = vault.begin().unwrap();
+    for seq in 0..6000 {
+        assert_eq!(turn.append_entry(conversation, &saying(seq, &text(seq))).unwrap(), Appended::Stored);
+    }
+    turn.commit().unwrap();
+    index_all(&mut vault);
+    let mut turn = vault.begin().unwrap();
+    for seq in (0..6000).step_by(2) {
+        turn.erase(conversation, &device(1), seq, Gone::Expired, Some(&text(seq))).unwrap();
+    }
+    turn.commit().unwrap();
+    assert!(pages_with(&vault, "zwitsch") > 0, "the test sees what taking words out leaves behind");
+    assert!(vault.has_untidy_words().unwrap());
+    let mut turns = 0;
+    loop {
+        let mut turn = vault.begin().unwrap();
+        let more = turn.tidy_words(16).unwrap();
+        turn.commit().unwrap();
+        turns += 1;
+        if !more {
+            break;
+        }
+    }
+    assert!(turns > 1, "a part at a time");
+    assert_eq!(pages_with(&vault, "zwitsch"), 0);
+    assert!(!vault.has_untidy_words().unwrap());
+    assert_eq!(found(&vault, &["other77"]), [77]);
+    assert_eq!(found(&vault, &["x"]), [0; 0]);
+    vault.verify().unwrap();
+}
+
+#[test]
 fn words_are_found_as_people_type_them_the_last_by_its_beginning() {
     let (_dir, mut vault, conversation) = conversing();
     for (seq, text) in
