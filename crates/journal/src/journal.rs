@@ -160,11 +160,15 @@ impl Journal {
         })
     }
 
+    /// Returns one chain of a conversation, as far as it counts.
+    pub fn chain(&self, conversation: &ConversationId, author: &DeviceId) -> Option<Chain> {
+        let held = self.conversations.get(conversation)?;
+        Some(held.counting(author, *held.chains.get(author)?))
+    }
+
     /// Returns how many entries of a chain are held that count.
     pub fn len(&self, conversation: &ConversationId, author: &DeviceId) -> u64 {
-        let held = self.conversations.get(conversation);
-        let chain = held.and_then(|held| Some(held.counting(author, *held.chains.get(author)?)));
-        chain.map_or(0, |chain| chain.len)
+        self.chain(conversation, author).map_or(0, |chain| chain.len)
     }
 
     /// Says how far this device holds a conversation.

@@ -52,15 +52,17 @@ impl Vault {
         self.read(|db| db.prepare_cached(SQL)?.query_map(key, entry)?.collect())
     }
 
-    /// Returns the messages of a conversation that a pin names, the one that came last first.
-    pub fn pinned_targets(&self, conversation: ConversationRow) -> Result<Vec<MessageId>, StoreError> {
-        const SQL: &str = "SELECT DISTINCT x.target FROM chain c CROSS JOIN change x CROSS JOIN entry e
-            WHERE c.conversation = ?1 AND e.chain = c.id AND e.kind = 4 AND x.position = e.position AND x.latest = 1
-            ORDER BY x.position DESC";
-        self.read(|db| {
-            let target = |row: &Row<'_>| id(row, 0, MessageId::new);
-            db.prepare_cached(SQL)?.query_map([conversation], target)?.collect()
-        })
+    /// Returns the pins of a conversation, for each message the last in each chain: at most `limit`, those that came
+    /// last first.
+    pub fn pins(&self, conversation: ConversationRow, limit: usize) -> Result<Vec<EntryRecord>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM chain c CROSS JOIN entry e CROSS JOIN change x
+            WHERE c.conversation = ?1 AND e.chain = c.id AND e.kind <> 0 AND e.kind = 4 AND x.position = e.position
+            AND x.latest = 1 ORDER BY e.position DESC LIMIT ?2"
+        );
+        self.read(|db| db.prepare_cached(SQL)?.query_map((conversation, limit), entry)?.collect())
     }
 
     /// Returns entries of a kind in a circle, chain by chain.

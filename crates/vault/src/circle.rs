@@ -138,12 +138,6 @@ impl Turn<'_> {
         self.write(|db| db.prepare_cached(SQL)?.execute((circle, code(state)))).map(drop)
     }
 
-    /// Records what the person calls a circle.
-    pub fn set_circle_label(&mut self, circle: CircleRow, label: &str) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE circle SET label = ?2 WHERE id = ?1";
-        self.write(|db| db.prepare_cached(SQL)?.execute((circle, label))).map(drop)
-    }
-
     /// Records the UDP port on which a circle is listened for.
     pub fn set_listen_port(&mut self, circle: CircleRow, port: u16) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE circle SET listen_port = ?2 WHERE id = ?1";
@@ -154,14 +148,16 @@ impl Turn<'_> {
     pub fn remove_circle(&mut self, circle: CircleRow) -> Result<(), StoreError> {
         const HELD: &str = "SELECT EXISTS (SELECT 1 FROM conversation v JOIN entry e ON e.conversation = v.id
             WHERE v.circle = ?1)";
-        self.vault.scrub |= self.write(|db| {
+        self.write(|db| {
             let held: bool = db.prepare_cached(HELD)?.query_row([circle], |row| row.get(0))?;
             db.prepare_cached("DELETE FROM circle WHERE id = ?1")?.execute([circle])?;
             if held {
                 forget_words(db)?;
             }
-            Ok(held)
+            Ok(())
         })?;
+        // Its key and its charter stand in the log as well.
+        self.vault.scrub = true;
         self.vault.chains.clear();
         Ok(())
     }

@@ -63,17 +63,6 @@ impl Turn<'_> {
         const SQL: &str = "UPDATE conversation SET archived = ?2 WHERE id = ?1";
         self.write(|db| db.prepare_cached(SQL)?.execute((conversation, archived))).map(drop)
     }
-
-    /// Forgets a conversation and all its messages.
-    pub fn remove_conversation(&mut self, conversation: ConversationRow) -> Result<(), StoreError> {
-        self.write(|db| {
-            db.prepare_cached("DELETE FROM conversation WHERE id = ?1")?.execute([conversation])?;
-            forget_words(db)
-        })?;
-        self.vault.scrub = true;
-        self.vault.chains.clear();
-        Ok(())
-    }
 }
 
 fn conversation(row: &Row<'_>) -> SqlResult<ConversationRecord> {

@@ -301,8 +301,7 @@ impl CircleState {
         let mut touched: Vec<ConversationId> = Vec::new();
         for (row, message) in &expired {
             self.erase_message(tx, *row, message, Gone::Expired)?;
-            let of = self.conversations.iter().find(|(_, known)| *known == row).map(|(id, _)| *id);
-            touched.extend(of.filter(|id| !touched.contains(id)));
+            touched.extend(self.conversation_of(*row).filter(|id| !touched.contains(id)));
         }
         self.talk.next_expiry_ms = tx.next_expiry(self.row)?;
         self.talk.stored |= !expired.is_empty();

@@ -1,5 +1,7 @@
 //! What front ends ask for beside sending and reading: answers, edits, signs, pins, searches, what is kept.
 
+use std::collections::BTreeSet;
+
 use journal::{Beside, Content, Offer, Outcome, Post};
 use vault::{ConversationRow, DraftRecord, EntryKind, EntryRecord, Gone};
 use wire::{CircleId, ConversationId, MemberId, MessageId};
@@ -8,7 +10,7 @@ use super::{
     Access, CircleState, RequestError,
     change::held,
     requests::unknown,
-    talk::{Kept, content, place_of, record_of},
+    talk::{Kept, beside_of, content, place_of, record_of},
 };
 use crate::api::{self, ApiError, ErrorKind};
 
@@ -157,9 +159,11 @@ impl Access<'_, '_> {
         self.with(id, |access, circle| {
             let mut shown = Vec::new();
             let Some(row) = circle.conversations.get(&conversation).copied() else { return Ok(shown) };
-            for target in access.ctx.tx.pinned_targets(row)? {
-                if let Some((of, record)) = access.ctx.tx.entry(&target)?
-                    && of == row
+            let mut named = BTreeSet::new();
+            for pin in access.ctx.tx.pins(row, PINS)? {
+                let target = beside_of(&pin).and_then(|beside| beside.target().copied());
+                if let Some(target) = target.filter(|target| named.insert(*target))
+                    && let Some(record) = held(access.ctx.tx, row, &target)?
                     && record.kind == EntryKind::Message
                 {
                     let message = access.shown(circle, &Named { conversation, record })?;
@@ -303,7 +307,7 @@ impl Access<'_, '_> {
     fn finding(&self, circle: &CircleState, hit: &vault::Hit) -> Result<Option<api::Message>, RequestError> {
         let Some(conversation) = circle.conversation_of(hit.conversation) else { return Ok(None) };
         let row = hit.conversation;
-        let target = super::talk::beside_of(&hit.entry).and_then(|beside| beside.target().copied());
+        let target = beside_of(&hit.entry).and_then(|beside| beside.target().copied());
         let record = match (hit.entry.kind, target) {
             (EntryKind::Message, _) => Some(hit.entry.clone()),
             (EntryKind::Edit, Some(target)) => held(self.ctx.tx, row, &target)?,
@@ -383,7 +387,7 @@ impl Access<'_, '_> {
 
 impl CircleState {
     /// Returns which conversation a row holds.
-    fn conversation_of(&self, row: ConversationRow) -> Option<ConversationId> {
+    pub(crate) fn conversation_of(&self, row: ConversationRow) -> Option<ConversationId> {
         self.conversations.iter().find(|(_, known)| **known == row).map(|(id, _)| *id)
     }
 
@@ -462,6 +466,8 @@ fn gone() -> ApiError {
 /// How many characters an id has, and how many of them are enough.
 const LENGTH: usize = 52;
 const LEAST: usize = 8;
+/// How many pins are looked at.
+const PINS: usize = 1024;
 /// How many messages with like ids are shown.
 const LIKE: usize = 8;
 /// How many hits one part of a search looks at.

@@ -96,7 +96,7 @@ impl CircleState {
 
     /// Tells whether an author's chain in a conversation was forked.
     pub(crate) fn is_forked(&self, conversation: &ConversationId, author: &DeviceId) -> bool {
-        self.journal.chains(conversation).any(|(device, chain)| device == *author && chain.forked)
+        self.journal.chain(conversation, author).is_some_and(|chain| chain.forked)
     }
 }
 

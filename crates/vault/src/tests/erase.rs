@@ -155,7 +155,9 @@ fn of_each_sort_of_change_the_last_of_a_chain_counts() {
     latest.sort_unstable();
     assert_eq!(latest, [(1, 2), (2, 1), (2, 2)]);
     assert_eq!(vault.erasable_changes_of(conversation, &target).unwrap().len(), 4);
-    assert_eq!(vault.pinned_targets(conversation).unwrap(), [target]);
+    let pins = vault.pins(conversation, 10).unwrap();
+    assert_eq!(pins.iter().map(|pin| (pin.kind, pin.seq)).collect::<Vec<_>>(), [(EntryKind::Pin, 2)]);
+    assert_eq!(vault.pins(conversation, 0).unwrap(), []);
     let shown = vault.timeline_after(conversation, None, 100).unwrap();
     assert_eq!(shown.len(), 1, "only messages have a place on the screen");
     let beside = vault.places_beside(conversation).unwrap();

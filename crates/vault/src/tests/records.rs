@@ -40,12 +40,11 @@ fn a_circle_goes_from_awaiting_to_member_and_forgets_its_invitation() {
 
     let mut turn = vault.begin().unwrap();
     turn.set_circle_state(row, CircleState::Member).unwrap();
-    turn.set_circle_label(row, "The choir").unwrap();
     turn.set_listen_port(row, 65_535).unwrap();
     turn.commit().unwrap();
     let circle = &vault.circles().unwrap()[0];
     assert_eq!((circle.state, circle.invitation.clone()), (CircleState::Member, None));
-    assert_eq!((circle.label.as_str(), circle.listen_port), ("The choir", Some(65_535)));
+    assert_eq!((circle.label.as_str(), circle.listen_port), ("Choir", Some(65_535)));
 }
 
 #[test]
@@ -272,11 +271,21 @@ fn a_circle_that_is_removed_takes_all_its_own_along_and_nothing_else() {
     let mut turn = vault.begin().unwrap();
     assert!(matches!(turn.append_entry(conversation, &entry(1, 0, 0)), Err(StoreError::Conflict)));
     turn.commit().unwrap();
+}
 
+#[test]
+fn of_a_circle_in_which_nothing_was_said_nothing_is_left_either() {
+    let (dir, mut vault) = create();
+    let row = add_circle(&mut vault, 1);
     let mut turn = vault.begin().unwrap();
-    turn.remove_conversation(elsewhere).unwrap();
+    turn.add_charter_entry(row, &EntryId::new([3; 32]), b"kanarienvogel").unwrap();
     turn.commit().unwrap();
-    assert_eq!(vault.count(elsewhere).unwrap(), 0);
+    assert!(vault.danger_pages_with(b"kanarienvogel").unwrap() > 0);
+    let mut turn = vault.begin().unwrap();
+    turn.remove_circle(row).unwrap();
+    turn.commit().unwrap();
+    assert_eq!(vault.danger_pages_with(b"kanarienvogel").unwrap(), 0);
+    assert_eq!(files(dir.path())["vault.db-wal"].len(), 0);
 }
 
 #[test]
