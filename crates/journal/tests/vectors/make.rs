@@ -273,8 +273,8 @@ fn runs(add: Add<'_>) {
     let mut leap = |name: &str, head: &[(&str, String)], held: u64| {
         let mut journal = Journal::new(CIRCLE);
         let everyone = journal.open(Descriptor::Everyone);
-        let nothing = Chain { len: 0, head: [0; 32], forked: false };
-        journal.restore(&everyone, DeviceId::new([9; 32]), nothing, held);
+        let nothing = Chain { len: 0, head: [0; 32], lamport: held, forked: false };
+        journal.restore(&everyone, DeviceId::new([9; 32]), nothing);
         let content = Content::Text("one".into());
         let entry = journal.write(everyone, &ann.device, &content, 0, &mut Fixed(5)).unwrap();
         add(name, head, &wire::encode(&ann.run(&[entry]).to_wire()));

@@ -119,6 +119,7 @@ mod tests {
             bind: Vec::new(),
             fixed: Vec::new(),
             lan: false,
+            tcp: false,
             willing: Default::default(),
             dht: Dht::Remembered,
             vault: Options {
@@ -156,7 +157,7 @@ mod tests {
         let mut engine = engine(home.path());
         engine.create(&Passphrase::new("correct horse battery")).unwrap();
         // A disk that says no.
-        let header = home.path().join(VAULT).join("vault.header");
+        let header = home.path().join(VAULT).join("vault.key");
         std::fs::remove_file(&header).unwrap();
         std::fs::create_dir(&header).unwrap();
         std::fs::write(header.join("full"), b"").unwrap();
@@ -172,7 +173,7 @@ mod tests {
         let mut engine = engine(home.path());
         engine.create(&Passphrase::new("correct horse battery")).unwrap();
         engine.open.as_mut().unwrap().idle.after = Some(Duration::from_secs(600));
-        let at = |since_start, wall_s| Time {
+        let at = |since_start, wall_s: u64| Time {
             since_start: Duration::from_secs(since_start),
             wall_ms: START.wall_ms + wall_s * 1000,
         };
