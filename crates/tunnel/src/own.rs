@@ -3,11 +3,11 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use wire::DeviceId;
+use wire::{DeviceId, Scope};
 
 /// What the devices at the other ends of links say of this device's own address.
 ///
@@ -121,12 +121,11 @@ impl Word {
 
 /// Tells whether an address can be one device's.
 fn is_a_device(address: &SocketAddr, loopback: bool) -> bool {
-    let ip = address.ip().to_canonical();
-    let one = match ip {
-        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local(),
-    };
-    one && address.port() != 0 && (loopback || !ip.is_loopback())
+    match Scope::of(address) {
+        Scope::Nowhere | Scope::Interface => false,
+        Scope::Machine => loopback,
+        Scope::Network | Scope::World => true,
+    }
 }
 
 /// How many addresses are told on which two devices agree.

@@ -13,6 +13,7 @@
 
 #![warn(missing_docs)]
 
+mod address;
 mod blob;
 mod bounded;
 mod codec;
@@ -22,6 +23,7 @@ pub mod limits;
 mod name;
 mod opening;
 
+pub use address::Scope;
 pub use blob::{Blob, Signature};
 pub use codec::{DecodeError, decode, decode_canonical, decode_start, encode};
 pub use frame::{

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wire::Scope;
+
 use super::krpc::Place;
 
 /// A search under way. What it costs is bounded, whatever it is answered.
@@ -175,19 +177,16 @@ impl Search {
 
 /// Tells whether an address may be true, and is one that this teller may send us to.
 fn is_plausible(from: &SocketAddr, told: &SocketAddr) -> bool {
-    let local = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    };
-    let ip = told.ip();
-    let nobody = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast() || ip.octets()[0] == 0);
-    told.port() != 0
-        && !nobody
-        && !ip.is_unspecified()
-        && !ip.is_multicast()
-        && from.is_ipv4() == told.is_ipv4()
-        && (!ip.is_loopback() || from.ip().is_loopback())
-        && (!local(ip) || local(from.ip()) || from.ip().is_loopback())
+    let family = |address: &SocketAddr| address.ip().to_canonical().is_ipv4();
+    family(from) == family(told)
+        && match Scope::of(told) {
+            Scope::Nowhere => false,
+            Scope::Machine => Scope::of(from) == Scope::Machine,
+            Scope::Interface | Scope::Network => {
+                matches!(Scope::of(from), Scope::Machine | Scope::Interface | Scope::Network)
+            }
+            Scope::World => true,
+        }
 }
 
 /// Returns what is usually one network of one owner.
@@ -342,5 +341,8 @@ mod tests {
         assert!(is_plausible(&at("[2001:db8::1]:1"), &at("[2001:db8::2]:2")));
         assert!(!is_plausible(&at("[2001:db8::1]:1"), &at("[fd00::2]:2")));
         assert!(!is_plausible(&at("[2001:db8::1]:1"), &at("[ff02::2]:2")));
+        for home in ["[::ffff:127.0.0.1]:2", "[::ffff:10.0.0.1]:2", "[::ffff:192.0.2.1]:2"] {
+            assert!(!is_plausible(&at("[2001:db8::1]:1"), &at(home)), "{home}");
+        }
     }
 }
