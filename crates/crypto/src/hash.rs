@@ -57,6 +57,11 @@ pub fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     array(context.sign().as_ref())
 }
 
+/// Compares a tag with what it should be, in a time that tells nothing of where they differ.
+pub fn is_tag(tag: &[u8], expected: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(tag, expected).is_ok()
+}
+
 /// Derives a 32-byte key from `secret` for one `purpose` (HKDF-SHA-256, the purpose as `info`).
 pub fn derive_key(secret: &[u8], salt: &[u8], purpose: &str) -> Zeroizing<[u8; 32]> {
     let mut out = Zeroizing::new([0; 32]);
@@ -81,6 +86,12 @@ mod tests {
         assert_ne!(hash("d", &[b"ab", b"c"]), hash("d", &[b"a", b"bc"]));
         assert_ne!(hash("d", &[b"ab"]), hash("da", &[b"b"]));
         assert_ne!(mac(b"k", &[b"ab", b"c"]), mac(b"k", &[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn a_tag_is_the_expected_one_or_none() {
+        assert!(is_tag(&[1, 2, 3], &[1, 2, 3]));
+        assert!(!is_tag(&[1, 2, 4], &[1, 2, 3]) && !is_tag(&[1, 2], &[1, 2, 3]));
     }
 
     #[test]

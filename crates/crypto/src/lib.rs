@@ -22,7 +22,7 @@ mod stretch;
 pub use agree::agree_static;
 pub use entropy::{Entropy, OsEntropy};
 pub use foreign::{danger_sha1, danger_verify_bare};
-pub use hash::{Hasher, derive_key, hash, mac};
+pub use hash::{Hasher, derive_key, hash, is_tag, mac};
 pub use seal::{SealError, SealingKey};
 pub use sign::{SignatureError, SigningKey, verify};
 pub use stretch::stretch_pbkdf2;

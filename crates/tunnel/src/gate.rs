@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     hash::{BuildHasher, RandomState},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +15,7 @@ use std::{
 use crypto::{Entropy, OsEntropy};
 use iroh::endpoint::PacketGate;
 use noq_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
-use wire::{CircleId, DeviceId};
+use wire::DeviceId;
 
 use crate::{
     greet::Identity,
@@ -38,6 +38,7 @@ struct State {
     invitations: BTreeMap<[u8; 32], Caller>,
     /// Passes that were let in a moment ago, from where, and when: a first packet may have to come twice.
     fresh: BTreeMap<Pass, (SocketAddr, Instant)>,
+    patience: Patience,
 }
 
 struct Caller {
@@ -45,8 +46,18 @@ struct Caller {
     highest: u64,
     /// Stamps that were used, oldest first.
     used: VecDeque<u64>,
-    /// When the latest passes were let in.
+    /// When the latest passes were let in, and from where the last.
     lately: VecDeque<Instant>,
+    from: Option<IpAddr>,
+}
+
+/// How many callers' keys may still be tried in vain.
+///
+/// Whoever was a member once can make the outer part of a pass, and an observer has recordings: each such pass costs as
+/// many trials as there are callers.
+struct Patience {
+    trials: u64,
+    since: Option<Instant>,
 }
 
 impl Gate {
@@ -98,7 +109,7 @@ impl Gate {
         let circle = &self.identity.circle;
         let key = InnerKey::between(own, to.as_bytes(), circle, &own.public(), to)?;
         let stamp = self.stamp();
-        Some(ConnectionId::new(&key.seal(&outer(circle, to), stamp)))
+        Some(ConnectionId::new(&key.seal(&OuterKey::of(circle, to), stamp)))
     }
 
     /// Returns the time, later than ever before.
@@ -115,17 +126,13 @@ impl Gate {
     }
 
     /// Takes the pass with which a lane begins; returns the key of whoever made it. It opens no QUIC connection.
-    pub(crate) fn admits_lane(&self, pass: &Pass) -> Option<[u8; 32]> {
-        self.lock().takes(&self.outer, pass, clock(), Instant::now())
+    pub(crate) fn admits_lane(&self, pass: &Pass, from: IpAddr) -> Option<[u8; 32]> {
+        self.lock().takes(&self.outer, pass, from, (clock(), Instant::now()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn outer(circle: &CircleId, device: &DeviceId) -> OuterKey {
-    OuterKey::of(circle, device)
 }
 
 /// Microseconds since 1970, as this machine has it.
@@ -198,7 +205,7 @@ impl State {
 
     /// Lets in a pass that a known caller made and never used before.
     fn admits(&mut self, outer: &OuterKey, pass: &Pass, from: SocketAddr, time: u64, now: Instant) -> bool {
-        if self.takes(outer, pass, time, now).is_none() {
+        if self.takes(outer, pass, from.ip(), (time, now)).is_none() {
             return false;
         }
         self.fresh.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
@@ -207,19 +214,43 @@ impl State {
     }
 
     /// Takes a pass that a known caller made and never used before; returns his key.
-    fn takes(&mut self, outer: &OuterKey, pass: &Pass, time: u64, now: Instant) -> Option<[u8; 32]> {
+    fn takes(
+        &mut self,
+        outer: &OuterKey,
+        pass: &Pass,
+        from: IpAddr,
+        (time, now): (u64, Instant),
+    ) -> Option<[u8; 32]> {
         let body = outer.open(pass)?;
-        let mut callers = self.devices.iter_mut().chain(self.invitations.iter_mut());
-        let (key, caller, stamp) =
-            callers.find_map(|(key, caller)| caller.key.open(&body).map(|stamp| (key, caller, stamp)))?;
-        // A recording must not cost the caller his place among those who may come.
-        (caller.uses(stamp, time) && caller.may_come(now)).then_some(*key)
+        let from = from.to_canonical();
+        let mut trials = 0;
+        let mut made_by = |(key, caller): (&[u8; 32], &mut Caller)| {
+            trials += 1;
+            let stamp = caller.key.open(&body)?;
+            // A recording must not cost the caller his place among those who may come.
+            let takes = caller.uses(stamp, time) && caller.may_come(now);
+            caller.from = if takes { Some(from) } else { caller.from };
+            Some(takes.then_some(*key))
+        };
+        // Whoever came from there is found at once, whatever others make the gate do.
+        let near = |caller: &Caller| caller.from == Some(from);
+        let callers = self.devices.iter_mut().chain(&mut self.invitations);
+        let mut taken = callers.filter(|(_, caller)| near(caller)).find_map(&mut made_by);
+        if taken.is_none() && self.patience.is_left(now) {
+            let callers = self.devices.iter_mut().chain(&mut self.invitations);
+            taken = callers.filter(|(_, caller)| !near(caller)).find_map(&mut made_by);
+        }
+        let taken = taken.flatten();
+        if taken.is_none() {
+            self.patience.spend(trials);
+        }
+        taken
     }
 }
 
 impl Caller {
     fn new(key: InnerKey) -> Self {
-        Self { key, highest: 0, used: VecDeque::new(), lately: VecDeque::new() }
+        Self { key, highest: 0, used: VecDeque::new(), lately: VecDeque::new(), from: None }
     }
 
     /// Notes that he comes; `false` if he comes too often.
@@ -251,6 +282,29 @@ impl Caller {
         }
         self.used.push_back(stamp);
         true
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { trials: TRIALS, since: None }
+    }
+}
+
+impl Patience {
+    fn is_left(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let waited = now.saturating_duration_since(since);
+        let new = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX).saturating_mul(TRIALS) / 1_000_000;
+        if new > 0 {
+            self.trials = self.trials.saturating_add(new).min(TRIALS);
+            self.since = Some(now);
+        }
+        self.trials > 0
+    }
+
+    fn spend(&mut self, trials: u64) {
+        self.trials = self.trials.saturating_sub(trials);
     }
 }
 
@@ -297,6 +351,8 @@ const FIRST: usize = 1200;
 const REPEAT: Duration = Duration::from_secs(10);
 /// How many first packets of one caller are let in within that time.
 const OFTEN: usize = 24;
+/// How many trials in vain there are in a second, and at once: some two hundredths of a processor.
+const TRIALS: u64 = 16_000;
 /// How many used stamps of a caller are remembered.
 const USED: usize = 32;
 const HOUR: u64 = 3600 * 1_000_000;
@@ -306,6 +362,8 @@ const _: () = assert!(pass::LENGTH != OWN);
 
 #[cfg(test)]
 mod tests {
+    use wire::CircleId;
+
     use super::*;
 
     const NOON: u64 = 1_800_000_000_000_000;
@@ -430,6 +488,30 @@ mod tests {
         let come = |who: &Gate| ann.admits(from(1), &first(&who.pass(&ann.identity.device, None).unwrap()));
         assert_eq!((0..1000).filter(|_| come(&ben)).count(), OFTEN);
         assert!(come(&cara) && ann.lock().fresh.len() == OFTEN + 1);
+    }
+
+    #[test]
+    fn one_who_was_a_member_makes_the_gate_work_little_and_keeps_no_other_out() {
+        let (ann, ben, cara, old) = (gate(1), gate(2), gate(3), gate(4));
+        let members = [2, 3].into_iter().chain(5..105);
+        ann.allow(&members.map(|n| DeviceId::new(key(n).public())).collect());
+        let pass = |who: &Gate| Pass::try_from(&who.pass(&ann.identity.device, None).unwrap()[..]).unwrap();
+        let (mut state, start) = (ann.lock(), Instant::now());
+        let (home, away) = (from(1).ip(), IpAddr::from([198, 51, 100, 7]));
+        let mut comes = |who: &Gate, from, now| {
+            let taken = state.takes(&ann.outer, &pass(who), from, (clock(), now)).is_some();
+            (taken, state.patience.trials)
+        };
+        assert!(comes(&ben, home, start).0);
+        // The one who was a member has as many good outer parts as he likes.
+        let spent = (0..10_000).take_while(|_| comes(&old, away, start).1 > 0).count();
+        assert_eq!(spent, 16_000 / 102, "each costs as many trials as there are callers");
+        assert!(!comes(&cara, home, start).0, "there is no telling her from him");
+        assert!(comes(&ben, home, start).0, "where he was before, he is known at once");
+        let later = start + Duration::from_millis(50);
+        assert!(comes(&cara, home, later).0);
+        let tried = (0..1000).filter(|_| comes(&old, away, later).1 > 0).count();
+        assert!(tried < 10, "{tried} in a twentieth of a second");
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl OuterKey {
     /// Takes off the outer part, if it holds.
     pub(crate) fn open(&self, pass: &Pass) -> Option<[u8; BODY]> {
         let (body, tag) = pass.split_first_chunk::<BODY>()?;
-        (self.tag(body)[..] == *tag).then_some(*body)
+        crypto::is_tag(&self.tag(body), tag).then_some(*body)
     }
 }
 
@@ -65,7 +65,7 @@ impl InnerKey {
         let (masked, rest) = body.split_first_chunk::<HALF>()?;
         let proof = *rest.first_chunk::<HALF>()?;
         let stamp = u64::from_be_bytes(*masked) ^ self.mask(proof);
-        (self.proof(stamp) == proof).then_some(stamp)
+        crypto::is_tag(&self.proof(stamp), &proof).then_some(stamp)
     }
 
     fn proof(&self, stamp: u64) -> [u8; HALF] {

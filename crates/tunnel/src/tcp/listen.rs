@@ -100,7 +100,7 @@ async fn hear(tcp: &Arc<Tcp>, stream: TcpStream, remote: SocketAddr) {
     let (mut from, to) = stream.into_split();
     let mut opening = [0; OPENS];
     let key = match from.read_exact(&mut opening).await {
-        Ok(_) => cover::pass(&opening).and_then(|pass| tcp.gate.admits_lane(pass)),
+        Ok(_) => cover::pass(&opening).and_then(|pass| tcp.gate.admits_lane(pass, remote.ip())),
         Err(_) => return,
     };
     let Some(key) = key else {

@@ -130,8 +130,8 @@ async fn a_pass_of_a_lane_is_taken_once_and_opens_no_quic_connection() {
     let (ann, ben) = (tcp(1), tcp(2));
     let passes: BTreeSet<_> = (0..3).map(|_| ann.prepare(&id(2), None).unwrap().pass).collect();
     for pass in &passes {
-        assert_eq!(ben.gate.admits_lane(pass), Some(*id(1).as_bytes()));
-        assert_eq!(ben.gate.admits_lane(pass), None);
+        assert_eq!(ben.gate.admits_lane(pass, std::net::Ipv4Addr::LOCALHOST.into()), Some(*id(1).as_bytes()));
+        assert_eq!(ben.gate.admits_lane(pass, std::net::Ipv4Addr::LOCALHOST.into()), None);
         let mut first = vec![0xc0, 0, 0, 0, 1, 20];
         first.extend(pass);
         first.resize(1200, 0);
