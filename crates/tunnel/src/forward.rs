@@ -239,7 +239,9 @@ impl Forwarding {
     /// that does not answer.
     fn wanted(&self, member: &DeviceId) -> BTreeSet<DeviceId> {
         let state = self.state();
-        let wanted = state.allowed.iter().filter(|device| *device != member && !state.is_sure(device));
+        // Where all are too many, another member is asked about others.
+        let turned = state.allowed.range(*member..).chain(state.allowed.range(..*member));
+        let wanted = turned.filter(|device| *device != member && !state.is_sure(device));
         wanted.take(limits::FORWARDED).copied().collect()
     }
 

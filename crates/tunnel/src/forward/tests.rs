@@ -165,3 +165,19 @@ fn a_newer_link_is_not_closed_by_the_end_of_the_older() {
     cara.handle(BEN, packet(Course::To, ANN), Instant::now());
     assert_eq!((new.pop(), ben.pop()), (None, None));
 }
+
+#[test]
+fn where_all_are_too_many_each_member_is_asked_about_others() {
+    let (cara, _ann, _ben) = cara();
+    let many = (0..2 * limits::FORWARDED).map(|n| {
+        let mut id = [7; 32];
+        id[..2].copy_from_slice(&(n as u16).to_be_bytes());
+        DeviceId::new(id)
+    });
+    let many: BTreeSet<_> = many.collect();
+    cara.allow(Arc::new(many.clone()));
+    let [first, last] = [many.first(), many.last()].map(|one| cara.wanted(one.unwrap()));
+    let middle = cara.wanted(many.iter().nth(limits::FORWARDED).unwrap());
+    assert!([&first, &last, &middle].iter().all(|wanted| wanted.len() == limits::FORWARDED));
+    assert_eq!(first.union(&middle).count(), many.len());
+}
