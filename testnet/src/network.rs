@@ -195,7 +195,7 @@ impl Network {
                 }
                 self.ends.remove(&key);
             }
-            Command::LanSecrets(secrets) => end.secrets = secrets,
+            Command::LanSecrets { secrets, .. } => end.secrets = secrets,
             // Virtual links have no streams: whoever wanted one gets no answer.
             Command::Open { .. } | Command::Invitations(_) | Command::Will(_) | Command::NetworkChanged => {}
         }

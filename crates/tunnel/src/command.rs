@@ -86,8 +86,13 @@ pub enum Command {
         /// What he is told.
         reason: RefuseReason,
     },
-    /// Sets the rendezvous secrets for discovery on the local network, the current one first.
-    LanSecrets(Vec<[u8; 32]>),
+    /// Sets the rendezvous secrets, by which members find each other on the local network and the DHT.
+    LanSecrets {
+        /// The current one first, then the one before.
+        secrets: Vec<[u8; 32]>,
+        /// Since when the current one holds, in seconds since 1970, as whoever made it said.
+        since: u64,
+    },
     /// Replaces what this device is willing to forward for other members.
     Will(Willing),
     /// The machine's network changed: looks at addresses anew and dials without waiting.

@@ -309,7 +309,9 @@ impl Shell {
             Command::Knock { hints, knock } => self.knock(hints, knock),
             Command::Welcome { link } => self.decide(link, Ok(())),
             Command::Refuse { link, reason } => self.decide(link, Err(reason)),
-            Command::LanSecrets(secrets) => self.setting.send_modify(|setting| setting.secrets = secrets),
+            Command::LanSecrets { secrets, since } => self.setting.send_modify(|setting| {
+                (setting.secrets, setting.since) = (secrets, since);
+            }),
             Command::Will(willing) => self.forwarding.will(willing),
             Command::NetworkChanged => self.network_changed(),
             Command::Snapshot(answer) => {

@@ -1,12 +1,12 @@
 //! Where a device is, as members tell each other where nobody else can read it.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
-use wire::{DeviceId, limits};
+use wire::{DeviceId, Scope, limits};
 
 /// Where a device is, and when it said so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub(crate) struct Whereabouts {
 pub(crate) struct Setting {
     /// The rendezvous secrets, the current one first.
     pub(crate) secrets: Vec<[u8; 32]>,
+    /// Since when the current one holds, in seconds since 1970, as others had it.
+    pub(crate) since: u64,
     /// Where this device listens by its own interfaces, and with that where it is reached besides, the farthest first.
     pub(crate) local: Vec<SocketAddr>,
     pub(crate) all: Vec<SocketAddr>,
@@ -56,22 +58,8 @@ impl Whereabouts {
 
 /// Keeps the addresses at which others can do something.
 pub(crate) fn worth_telling(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let useful = |address: &&SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => {
-            !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
-        }
-        // A link-local address means something only with the name of an interface, which differs between devices.
-        IpAddr::V6(ip) => {
-            !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local()
-        }
-    };
-    addresses
-        .iter()
-        .filter(useful)
-        .filter(|address| address.port() != 0)
-        .take(limits::ADDRESSES)
-        .copied()
-        .collect()
+    let useful = |address: &&SocketAddr| matches!(Scope::of(address), Scope::Network | Scope::World);
+    addresses.iter().filter(useful).take(limits::ADDRESSES).copied().collect()
 }
 
 /// Returns the seconds since 1970.

@@ -85,7 +85,7 @@ fn lan() -> Option<LanConfig> {
 
 fn meet(device: &Device, others: &[u8], secrets: &[[u8; 32]]) {
     device.allow(&others.iter().map(|seed| id(*seed)).collect::<Vec<_>>());
-    device.send(Order::LanSecrets(secrets.to_vec()));
+    device.send(Order::LanSecrets { secrets: secrets.to_vec(), since: 0 });
 }
 
 #[test]

@@ -216,7 +216,7 @@ impl CircleState {
             addresses: addresses.clone(),
         }));
         commands.push(tunnel::Command::Invitations(self.knockable()));
-        commands.push(tunnel::Command::LanSecrets(self.lan_secrets()));
+        commands.push(self.lan_secrets());
         commands
     }
 
@@ -260,13 +260,15 @@ impl CircleState {
     ///
     /// Each hashes **all** secrets up to it, so that whoever was removed lacks a part whatever the order of
     /// removals was.
-    pub(crate) fn lan_secrets(&self) -> Vec<[u8; 32]> {
+    pub(crate) fn lan_secrets(&self) -> tunnel::Command {
         let held: Vec<_> = self
             .epochs()
             .into_iter()
             .map(|(epoch, _)| epoch)
             .filter(|epoch| self.rendezvous.contains_key(epoch))
             .collect();
+        let removed = self.charter.roster().removed();
+        let last = held.last().and_then(|last| removed.values().find(|removed| removed.entry == *last));
         let of = |epochs: &[EntryId]| {
             let mut epochs = epochs.to_vec();
             epochs.sort_unstable();
@@ -276,11 +278,12 @@ impl CircleState {
             }
             hasher.finish()
         };
-        match held.split_last() {
+        let secrets = match held.split_last() {
             None => Vec::new(),
             Some((_, [])) => vec![of(&held)],
             Some((_, before)) => vec![of(&held), of(before)],
-        }
+        };
+        tunnel::Command::LanSecrets { secrets, since: last.map_or(0, |removed| removed.at_ms / 1000) }
     }
 
     /// Queues a frame for a device with a link.

@@ -183,7 +183,7 @@ impl CircleState {
         self.links.retain(|device, _| allowed.contains(device));
         self.command(ctx, tunnel::Command::Allow(allowed));
         self.command(ctx, tunnel::Command::Invitations(self.knockable()));
-        self.command(ctx, tunnel::Command::LanSecrets(self.lan_secrets()));
+        self.command(ctx, self.lan_secrets());
         self.refold_groups(ctx)?;
         let devices: Vec<_> = self.links.keys().copied().collect();
         for device in devices {

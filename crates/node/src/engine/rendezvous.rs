@@ -47,7 +47,7 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         ctx.tx.set_rendezvous(self.row, &epoch, &secret)?;
         self.rendezvous.insert(epoch, secret);
-        self.command(ctx, tunnel::Command::LanSecrets(self.lan_secrets()));
+        self.command(ctx, self.lan_secrets());
         for device in self.links.keys().filter(|device| self.live_member(device).is_some()) {
             self.send(ctx, *device, &Frame::Rendezvous(epoch, secret));
         }

@@ -1,10 +1,6 @@
 //! What two devices say to each other when they meet and after: charter first, then conversations.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use charter::EntryError;
 use journal::{Descriptor, Membership, RunError, Vouched};
@@ -14,7 +10,7 @@ use vault::{
 };
 use wire::{
     Blob, ChainHead, ConversationFrontier, ConversationId, DeviceAddresses, DeviceId, Frame, MessageId,
-    Receipt, Run, limits,
+    Receipt, Run, Scope, limits,
 };
 
 use super::{
@@ -679,10 +675,12 @@ impl CircleState {
     /// Tells whether an address that was told could be another device's: no group of machines, no placeholder,
     /// and this very machine only if this device itself is to be found there.
     fn is_worth_dialling(&self, address: &SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
-        let loopback = self.addresses.iter().any(|own| own.ip().is_loopback());
-        let group = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-        address.port() != 0 && !group && (loopback || !ip.is_loopback())
+        match Scope::of(address) {
+            // Which interface is meant, the address does not say.
+            Scope::Nowhere | Scope::Interface => false,
+            Scope::Machine => self.addresses.iter().any(|own| own.ip().is_loopback()),
+            Scope::Network | Scope::World => true,
+        }
     }
 
     /// Tells whether hearsay about a device's addresses is heard again already; if so, the next is a while off.

@@ -95,7 +95,7 @@ impl Rendezvous {
                         let again = if kept > 0 { self.config.timing.again } else { self.config.timing.retry };
                         tell = Some(Instant::now() + again.mul_f64(0.7) + random(again.mul_f64(0.6)));
                     } else if let Some((device, _)) = look {
-                        self.look(&mut nodes, &setting.secrets, device, &mut sought).await;
+                        self.look(&mut nodes, &setting, device, &mut sought).await;
                         quiet = Instant::now() + random(self.config.timing.pace);
                     }
                     self.progress.send_modify(|progress| {
@@ -178,11 +178,12 @@ impl Rendezvous {
     async fn look(
         &self,
         nodes: &mut Nodes,
-        secrets: &[[u8; 32]],
+        setting: &Setting,
         device: DeviceId,
         sought: &mut BTreeMap<DeviceId, Sought>,
     ) {
-        let said = self.said(nodes, secrets, device).await;
+        let tries = sought.get(&device).map_or(0, |sought| sought.tries);
+        let said = self.said(nodes, secrets(setting, tries, unix_now()), device).await;
         let Some(sought) = sought.get_mut(&device) else { return };
         let timing = &self.config.timing;
         let pause = timing.first.saturating_mul(2 << sought.tries.min(20)).min(timing.last);
@@ -201,7 +202,7 @@ impl Rendezvous {
     /// Returns the latest that a device said, under whatever secret and on whichever of two days it may have.
     async fn said(&self, nodes: &mut Nodes, secrets: &[[u8; 32]], device: DeviceId) -> Option<Whereabouts> {
         let now = unix_now();
-        for secret in secrets.iter().take(SECRETS) {
+        for secret in secrets {
             for period in periods(now) {
                 let slot = Slot::new(secret, device, period);
                 for own in &self.own {
@@ -266,10 +267,22 @@ fn periods(now: u64) -> [u64; 2] {
     [today, if now % DAY < DAY / 2 { today.saturating_sub(1) } else { today + 1 }]
 }
 
+/// Returns the secrets under which a device is looked for that was looked for so many times before.
+///
+/// Whoever was removed knows the places under the secret before the current one, and may keep nodes there to see who
+/// asks. It is for those who missed the removal: they are many for a few days, and then fewer and fewer.
+fn secrets(setting: &Setting, tries: u32, now: u64) -> &[[u8; 32]] {
+    let before = tries % SELDOM == 1 && now.saturating_sub(setting.since) < MISSED;
+    let count = if before { 2 } else { 1 };
+    setting.secrets.get(..count).unwrap_or(&setting.secrets)
+}
+
 /// By how many seconds another device's clock may be ahead.
 const AHEAD: u64 = 3600;
-/// How many secrets are in use at once.
-const SECRETS: usize = 2;
+/// For how many seconds after a removal those are looked for who missed it.
+const MISSED: u64 = 30 * DAY;
+/// One of so many look-ups for a device is for that.
+const SELDOM: u32 = 4;
 
 impl Default for super::DhtTiming {
     fn default() -> Self {
@@ -282,5 +295,22 @@ impl Default for super::DhtTiming {
             last: Duration::from_secs(3600),
             pace: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_before_a_removal_is_used_seldom_and_not_for_ever() {
+        let setting = Setting { secrets: vec![[2; 32], [1; 32]], since: 1000, ..Setting::default() };
+        let used = |tries, now| secrets(&setting, tries, now).len();
+        let both: Vec<_> = (0..12).filter(|tries| used(*tries, 1000 + DAY) == 2).collect();
+        assert_eq!(both, [1, 5, 9], "not at the first look, which finds most");
+        assert!((0..12).all(|tries| used(tries, 1000 + MISSED) == 1));
+        assert_eq!(used(1, 0), 2, "a clock that is behind");
+        let only = Setting { secrets: vec![[2; 32]], ..Setting::default() };
+        assert_eq!((secrets(&only, 1, 5).len(), secrets(&Setting::default(), 1, 5).len()), (1, 0));
     }
 }

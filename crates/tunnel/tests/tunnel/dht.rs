@@ -1,6 +1,9 @@
 //! Rendezvous on a DHT of another program's nodes, all on the loopback interface.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 use hexode_tunnel::{
     Command as Order, Config, Event,
@@ -44,8 +47,13 @@ fn member(seed: u8, bootstrap: &[SocketAddr], remembered: &[SocketAddr]) -> Devi
 
 /// Tells a device the roster and the secrets, and no address.
 fn meet(device: &Device, others: &[u8], secrets: &[[u8; 32]]) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    meet_since(device, others, secrets, now.as_secs());
+}
+
+fn meet_since(device: &Device, others: &[u8], secrets: &[[u8; 32]], since: u64) {
     device.allow(&others.iter().map(|seed| id(*seed)).collect::<Vec<_>>());
-    device.send(Order::LanSecrets(secrets.to_vec()));
+    device.send(Order::LanSecrets { secrets: secrets.to_vec(), since });
 }
 
 fn until_dht(device: &Device, mut fits: impl FnMut(&DhtStatus) -> bool) -> DhtStatus {
@@ -97,6 +105,17 @@ fn one_who_slept_through_a_removal_is_found() {
     meet(&ann, &[2], &[[2; 32], [1; 32]]);
     meet(&ben, &[1], &[[1; 32]]);
     ann.until_up(ben.id);
+}
+
+#[test]
+fn long_after_a_removal_nobody_asks_where_the_removed_one_may_listen() {
+    let testnet = network();
+    let (ann, ben) = (member(1, &some(&testnet), &[]), member(2, &some(&testnet), &[]));
+    meet(&ben, &[1], &[[1; 32]]);
+    until_dht(&ben, |status| status.told > 0);
+    meet_since(&ann, &[2], &[[2; 32], [1; 32]], 1_000_000_000);
+    let status = until_dht(&ann, |status| status.looked >= 6);
+    assert_eq!(status.found, 0, "{status:?}");
 }
 
 #[test]
