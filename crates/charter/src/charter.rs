@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod commands;
+mod recovery;
 mod sync;
 
 pub use commands::{CommandError, FoundingTerms, Keep, Newcomer, Terms};

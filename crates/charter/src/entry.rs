@@ -3,6 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wire::{CircleId, DeviceId, EntryId, MemberId, Name, Signature};
 
+use crate::{Recovering, Recovery};
+
 /// One act in a circle: who did what, under which grant, knowing which earlier entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -20,7 +22,8 @@ pub struct Entry {
     pub lamport: u64,
     /// The author's clock, in milliseconds since 1970; advisory.
     pub claimed_ms: u64,
-    /// The entry that gave the author the grant he acts under; all zero in the founding entry.
+    /// The entry that gave the author the grant he acts under; all zero in the founding entry, and of a recovery
+    /// the founding entry, whose grant it is to replace.
     pub cite: EntryId,
     /// What was done.
     pub action: Action,
@@ -72,6 +75,10 @@ pub enum Action {
         /// The name.
         name: Name,
     },
+    /// Fixes the recovery keys of a circle that was founded without any.
+    SetRecovery(Recovery),
+    /// Puts the author's device in the founder's place, by the recovery keys' right.
+    Recover(Recovering),
 }
 
 /// The terms a circle starts with.
@@ -87,15 +94,6 @@ pub struct Founding {
     pub recovery: Option<Recovery>,
     /// Random bytes: two circles on equal terms are two circles.
     pub nonce: [u8; 16],
-}
-
-/// Keys of which `k` together can replace a lost founder; kept away from all devices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recovery {
-    /// How many must sign: more than half of the keys.
-    pub k: u8,
-    /// The keys: sorted, none twice, at most [`wire::limits::RECOVERY_KEYS`].
-    pub keys: Vec<PublicKey>,
 }
 
 /// A device let in, with the proofs that it holds the invitation and wants to come in.
@@ -188,6 +186,11 @@ pub struct Level {
 impl Level {
     /// The founding device's level.
     pub const FOUNDER: Self = Self { rank: 0, depth: 0 };
+
+    /// Returns the recovery keys' level: that of a later use is the more senior one.
+    pub const fn recovery(generation: u16) -> Self {
+        Self { rank: -1, depth: u16::MAX - generation }
+    }
 
     /// Returns the role that goes with the rank.
     pub const fn role(self) -> Role {

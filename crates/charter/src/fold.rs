@@ -62,6 +62,7 @@ impl Judge<'_> {
     fn judge(&self, index: usize, entry: &Admitted) -> Verdict {
         let reason = match entry.entry.action {
             Action::Found(_) => None,
+            Action::Recover(_) => entry.unlawful.or_else(|| self.recovered_elsewhere(index, entry)),
             Action::Admit(_) => {
                 entry.unlawful.or_else(|| self.own(index, entry)).or_else(|| self.invited(index, entry))
             }
@@ -103,6 +104,17 @@ impl Judge<'_> {
         }
         let rivals = invite.admissions.iter().copied().filter(|&by| by != index);
         self.first_valid(rivals).map(|by| VoidReason::UsedElsewhere { by: self.ledger.at(by).id })
+    }
+
+    /// Finds a use of the recovery keys that prevails over another: a later one that did not know it, or at a time
+    /// the one that comes first.
+    fn recovered_elsewhere(&self, index: usize, entry: &Admitted) -> Option<VoidReason> {
+        let others = self.ledger.recoveries().iter().copied().filter(|&by| by != index);
+        let rivals = others.filter(|&by| {
+            let other = self.ledger.at(by);
+            other.level == entry.level || (other.level < entry.level && !other.past.contains(index))
+        });
+        self.first_valid(rivals).map(|by| VoidReason::RecoveredElsewhere { by: self.ledger.at(by).id })
     }
 
     /// Returns the first valid one; those the fold has not come to yet do not count.

@@ -4,6 +4,7 @@ use wire::{Blob, CircleId, DeviceId, EntryId, MemberId, limits};
 
 use crate::{Action, Entry, EntryError, Level, Role, Target, VoidReason, past::Past};
 
+mod recover;
 mod resolve;
 
 /// The entries of one circle, each after all it refers to, and what they structurally say about each other.
@@ -21,6 +22,8 @@ pub(crate) struct Ledger {
     /// Who was given grants, under his device and under his member.
     grants: BTreeMap<Target, Vec<usize>>,
     revocations: BTreeMap<Target, Vec<usize>>,
+    /// The lawful uses of the recovery keys.
+    recoveries: Vec<usize>,
     /// What stands at each place of each chain; of a fork the smallest id.
     chains: BTreeMap<(DeviceId, u64), EntryId>,
     /// Where one device wrote two entries: the two smallest ids.
@@ -53,9 +56,9 @@ pub(crate) struct Admitted {
     pub(crate) grant: Option<Grant>,
     /// The invite entry, of an admission or withdrawal.
     pub(crate) invitation: Option<usize>,
-    /// What a revocation lets stand.
+    /// What a revocation or recovery lets stand.
     pub(crate) kept: Past,
-    /// Of a grant: the revocations that hit it.
+    /// Of a grant: the revocations and recoveries that hit it.
     pub(crate) struck_by: Vec<usize>,
     /// Of a grant: the entries that gave it back.
     pub(crate) left_by: Vec<usize>,
@@ -105,6 +108,7 @@ impl Ledger {
             heads: BTreeSet::new(),
             grants: BTreeMap::new(),
             revocations: BTreeMap::new(),
+            recoveries: Vec::new(),
             chains: BTreeMap::new(),
             forks: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -149,6 +153,10 @@ impl Ledger {
 
     pub(crate) fn forks(&self) -> &BTreeMap<(DeviceId, u64), (EntryId, EntryId)> {
         &self.forks
+    }
+
+    pub(crate) fn recoveries(&self) -> &[usize] {
+        &self.recoveries
     }
 
     /// Returns the grants ever given to a device or member.
@@ -213,6 +221,9 @@ impl Ledger {
 
     /// Returns the role of the grant that an entry's author acts under, if that is his and known.
     pub(crate) fn role_cited(&self, entry: &Entry) -> Option<Role> {
+        if let Action::Recover(recovering) = &entry.action {
+            return self.may_recover(recovering).then_some(Role::Founder);
+        }
         let grant = self.index(&entry.cite).and_then(|index| self.at(index).grant)?;
         (grant.device == entry.author).then(|| grant.level.role())
     }
@@ -277,6 +288,14 @@ impl Ledger {
                 hit.into_iter().for_each(|grant| self.at_mut(grant).struck_by.push(index));
                 self.revocations.entry(target).or_default().push(index);
             }
+            Action::Recover(_) if lawful => {
+                let target = Target::Member(self.acting(new).member);
+                let hit: Vec<_> =
+                    self.grants(target).iter().copied().filter(|&grant| self.hits(index, grant)).collect();
+                hit.into_iter().for_each(|grant| self.at_mut(grant).struck_by.push(index));
+                self.revocations.entry(target).or_default().push(index);
+                self.recoveries.push(index);
+            }
             _ => {}
         }
         if let Some(grant) = grant {
@@ -296,6 +315,7 @@ impl Ledger {
         let by = self.at(revocation);
         let issuer = self.at(issuer);
         issuer.grant.is_some_and(|grant| self.may_strike(by.level, self.acting(by).member, grant))
+            && issuer.id != by.id
             && !issuer.past.contains(revocation)
     }
 

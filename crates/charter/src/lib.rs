@@ -63,16 +63,20 @@ mod invitation;
 mod ledger;
 mod orphans;
 mod past;
+mod recovery;
 pub mod rights;
 mod roster;
+mod sheet;
 mod signed;
 mod verdict;
 
 pub use charter::{Accepted, Charter, CommandError, FoundingTerms, Keep, Newcomer, RestoreError, Terms};
-pub use entry::{Action, Admission, Entry, Founding, Level, PublicKey, Recovery, Role, Subject, Target};
+pub use entry::{Action, Admission, Entry, Founding, Level, PublicKey, Role, Subject, Target};
 pub use invitation::{Hint, Invitation, InvitationError, Redemption};
+pub use recovery::{Cosignature, Recovering, Recovery};
 pub use rights::Act;
-pub use roster::{Device, Fork, InvitationState, Invited, Member, Removed, Roster, VoidEntry};
+pub use roster::{Device, Fork, InvitationState, Invited, Member, Recovered, Removed, Roster, VoidEntry};
+pub use sheet::{Sheet, SheetError};
 pub use signed::{EntryError, Received, Signed, VERSION, Verified};
 pub use verdict::VoidReason;
 

@@ -23,6 +23,7 @@ struct Facts {
     circle: CircleId,
     name: Option<Name>,
     recovery: Option<Recovery>,
+    recovered: Vec<Recovered>,
     members: BTreeMap<MemberId, Member>,
     devices: BTreeMap<DeviceId, Device>,
     removed: BTreeMap<DeviceId, Removed>,
@@ -155,6 +156,19 @@ pub struct VoidEntry {
     pub reason: VoidReason,
 }
 
+/// A use of the recovery keys: a device that was put in the founder's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Recovered {
+    /// The entry.
+    pub entry: EntryId,
+    /// The device.
+    pub device: DeviceId,
+    /// The founder's member, whose it is by that.
+    pub member: MemberId,
+    /// When, by its clock.
+    pub at_ms: u64,
+}
+
 /// The proof that one device's key wrote two entries at one place of its chain: it was copied, or it deceives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Fork {
@@ -180,6 +194,11 @@ impl Roster {
     /// Returns the keys that can replace a lost founder.
     pub fn recovery(&self) -> Option<&Recovery> {
         self.0.recovery.as_ref()
+    }
+
+    /// Returns the valid uses of the recovery keys, in their order.
+    pub fn recovered(&self) -> &[Recovered] {
+        &self.0.recovered
     }
 
     /// Returns all members.

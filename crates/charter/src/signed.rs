@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use wire::{Blob, CircleId, DecodeError, DeviceId, EntryId, Name, Signature, limits};
 
-use crate::{Action, Admission, Entry, PublicKey};
+use crate::{Action, Admission, Entry, Recovery};
 
 /// An entry's bytes exactly as its author signed them, and his signature.
 ///
@@ -43,7 +43,7 @@ pub struct Received {
     signed: Signed,
 }
 
-/// An entry in which every signature holds: its author's, and an admission's two.
+/// An entry in which every signature holds: its author's, an admission's two, and those of recovery keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     id: EntryId,
@@ -87,6 +87,9 @@ impl Received {
         author.verify(SIGNATURE, &[&signed.bytes.0], &signed.signature).map_err(|_| EntryError::Signature)?;
         if let Action::Admit(admission) = &entry.action {
             admission.verify(entry.circle)?;
+        }
+        if let Action::Recover(recovering) = &entry.action {
+            recovering.verify(entry)?;
         }
         Ok(self.danger_unverified())
     }
@@ -192,24 +195,16 @@ fn check_shape(entry: &Entry) -> Result<(), DecodeError> {
             if !zero || entry.seq != 0 || entry.lamport != 0 {
                 return Err(DecodeError::Invalid("a founding entry refers to nothing"));
             }
-            terms.recovery.as_ref().map_or(Ok(()), |recovery| check_recovery(recovery.k, &recovery.keys))
+            terms.recovery.as_ref().map_or(Ok(()), Recovery::check)
         }
         Action::Revoke { keep, .. } => check_list("kept entries", keep, limits::PARENTS),
+        Action::SetRecovery(recovery) => recovery.check(),
+        Action::Recover(recovering) => recovering.check(),
         _ => Ok(()),
     }
 }
 
-pub(crate) fn check_recovery(k: u8, keys: &[PublicKey]) -> Result<(), DecodeError> {
-    check_list("recovery keys", keys, limits::RECOVERY_KEYS)?;
-    let k = usize::from(k);
-    if k <= keys.len() && k * 2 > keys.len() {
-        Ok(())
-    } else {
-        Err(DecodeError::Invalid("recovery takes more than half of the keys, and no more than there are"))
-    }
-}
-
-fn check_list<T: Ord>(what: &'static str, items: &[T], limit: usize) -> Result<(), DecodeError> {
+pub(crate) fn check_list<T: Ord>(what: &'static str, items: &[T], limit: usize) -> Result<(), DecodeError> {
     DecodeError::check_count(what, items.len(), limit)?;
     if items.is_sorted_by(|a, b| a < b) {
         Ok(())
@@ -238,6 +233,9 @@ pub enum EntryError {
     /// The device let in does not hold the invitation, or did not ask to be let in so.
     #[error("proof of an admission does not match")]
     Redemption,
+    /// Too few of the recovery keys signed, or what they signed is something else.
+    #[error("too few recovery keys of this circle have signed")]
+    Recovery,
     /// The entry is of another circle, or the founding entry is not the one this circle is named after.
     #[error("entry of another circle")]
     OtherCircle,

@@ -4,5 +4,6 @@ mod bounds;
 mod claims;
 mod model;
 mod properties;
+mod recovery;
 mod scenes;
 mod world;

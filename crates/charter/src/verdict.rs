@@ -64,18 +64,30 @@ pub enum VoidReason {
         /// The other admission.
         by: EntryId,
     },
+    /// The recovery keys were used again, and that use prevails.
+    RecoveredElsewhere {
+        /// The other use.
+        by: EntryId,
+    },
+    /// The circle had recovery keys already, or none that it says come next.
+    RecoveryKnown,
 }
 
 impl VoidReason {
     /// Returns the entry that made this one void, if it was one.
     pub fn by(self) -> Option<EntryId> {
         match self {
-            Self::NotAllowed(_) | Self::NotSenior | Self::NoSuchTarget | Self::Expired => None,
+            Self::NotAllowed(_)
+            | Self::NotSenior
+            | Self::NoSuchTarget
+            | Self::Expired
+            | Self::RecoveryKnown => None,
             Self::UsedBefore { by }
             | Self::Removed { by }
             | Self::Left { by }
             | Self::Withdrawn { by }
             | Self::UsedElsewhere { by }
+            | Self::RecoveredElsewhere { by }
             | Self::GrantVoid { grant: by }
             | Self::InvitationVoid { invitation: by } => Some(by),
         }

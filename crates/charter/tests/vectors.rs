@@ -11,7 +11,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use charter::{Charter, Invitation, Received};
+use charter::{Charter, Invitation, Received, Sheet};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use wire::{Blob, CircleId, EntryId};
 
@@ -71,6 +71,19 @@ fn charter_vectors_hold() {
                     assert_eq!(read.circle().to_string(), head["circle"], "{name}");
                     assert_eq!(read.id().to_string(), head["invitation"], "{name}");
                     assert_eq!(read.expires_ms().to_string(), head["expires"], "{name}");
+                    let public = EntryId::new(*read.public().as_bytes()).to_string();
+                    assert_eq!(public, head["public"], "{name}");
+                }
+                (Err(found), "refused") => assert_eq!(Some(found.to_string().as_str()), error, "{name}"),
+                (read, _) => panic!("{name}: {read:?}"),
+            }
+            continue;
+        }
+        if head["kind"] == "sheet" {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            match (text.parse::<Sheet>(), expect) {
+                (Ok(read), "accepted") => {
+                    assert_eq!(*read.to_words(), text, "{name}");
                     let public = EntryId::new(*read.public().as_bytes()).to_string();
                     assert_eq!(public, head["public"], "{name}");
                 }

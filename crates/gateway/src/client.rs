@@ -24,6 +24,7 @@ mod files;
 mod groups;
 mod listen;
 mod messages;
+mod recovery;
 
 pub use listen::Events;
 

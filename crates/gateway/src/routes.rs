@@ -30,6 +30,7 @@ mod files;
 mod groups;
 mod members;
 mod messages;
+mod recovery;
 mod talk;
 mod vault;
 mod web;
@@ -78,6 +79,10 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(vault::guard, vault::set_guard))
         .routes(routes!(vault::present))
         .routes(routes!(circles::circles, circles::found))
+        .routes(routes!(recovery::found))
+        .routes(routes!(recovery::recovery, recovery::make_sheets))
+        .routes(routes!(recovery::check_sheet))
+        .routes(routes!(recovery::use_sheets))
         .routes(routes!(circles::join))
         .routes(routes!(circles::circle))
         .routes(routes!(circles::invitations, circles::invite))

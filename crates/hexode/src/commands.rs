@@ -31,6 +31,7 @@ mod open;
 mod pin;
 mod react;
 mod read;
+mod recovery;
 mod reply;
 mod search;
 mod selfcheck;
@@ -75,6 +76,7 @@ commands! {
     Leave => leave,
     Devices => devices,
     Verify => verify,
+    Recovery => recovery,
     Groups => groups,
     Conversations => conversations,
     Send => send,

@@ -14,6 +14,7 @@ mod access;
 mod files;
 mod group;
 mod guard;
+mod recovery;
 mod talk;
 
 pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
@@ -22,6 +23,9 @@ pub use files::{
 };
 pub use group::{AddToGroup, Former, Group, Participant, Rename, SetRole, Share};
 pub use guard::{Guard, SetGuard};
+pub use recovery::{
+    FoundRecoverable, NewSheets, Recovery, RecoveryUse, Sheet, SheetWords, Sheets, UseSheets,
+};
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
     Text,

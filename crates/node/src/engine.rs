@@ -22,6 +22,7 @@ mod guard;
 mod join;
 mod link;
 mod message;
+mod recovery;
 mod rekey;
 mod rendezvous;
 mod requests;

@@ -1,6 +1,7 @@
 //! The handle that front ends hold.
 
 mod files;
+mod recovery;
 
 use std::sync::atomic::Ordering;
 
@@ -121,6 +122,11 @@ impl Node {
     /// Founds a circle.
     pub async fn found(&self, request: api::Found) -> Result<api::Circle, ApiError> {
         self.call(move |access| access.found(&request)).await
+    }
+
+    /// Founds a circle with recovery keys, and returns their sheets: the only time that they are shown.
+    pub async fn found_recoverable(&self, request: api::FoundRecoverable) -> Result<api::Sheets, ApiError> {
+        self.call(move |access| access.found_recoverable(&request)).await
     }
 
     /// Begins to join a circle; [`Event::Standing`] tells how it ends.

@@ -1,5 +1,6 @@
 use charter::{
-    Accepted, Charter, FoundingTerms, Invitation, Keep, Newcomer, Redemption, Role, Subject, Terms,
+    Accepted, Charter, FoundingTerms, Invitation, Keep, Newcomer, Recovery, Redemption, Role, Sheet, Subject,
+    Terms,
 };
 use crypto::{Entropy, SigningKey};
 use data_encoding::BASE64URL_NOPAD;
@@ -11,7 +12,14 @@ pub(super) fn decoders() -> Vec<Decoder> {
     let circle = Circle::new();
     let link = circle.open.to_link();
     let redemption = circle.open.redeem(&circle.cara, name("Cara"), name("Laptop"));
-    vec![entry(&circle), restore(&circle), redeem(&circle, &redemption), invitation(&link), content(&link)]
+    vec![
+        entry(&circle),
+        restore(&circle),
+        redeem(&circle, &redemption),
+        invitation(&link),
+        content(&link),
+        sheet(&circle),
+    ]
 }
 
 /// An entry as it comes from another device.
@@ -101,6 +109,24 @@ fn content(link: &str) -> Decoder {
     }
 }
 
+/// A recovery sheet as a person types it in.
+fn sheet(circle: &Circle) -> Decoder {
+    let words = circle.sheets.iter().map(|sheet| sheet.to_words().as_bytes().to_vec());
+    Decoder {
+        name: "sheet",
+        seeds: words.collect(),
+        bound: SMALL,
+        run: Box::new(|bytes| {
+            let Some(sheet) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<Sheet>().ok())
+            else {
+                return false;
+            };
+            assert_eq!(sheet.to_words().parse::<Sheet>().as_ref(), Ok(&sheet), "a sheet is read back");
+            true
+        }),
+    }
+}
+
 fn reads(text: &str) -> bool {
     let Ok(invitation) = text.parse::<Invitation>() else { return false };
     assert_eq!(invitation.to_link().parse::<Invitation>().as_ref(), Ok(&invitation), "a link is read back");
@@ -115,14 +141,16 @@ struct Circle {
     base: Charter,
     entries: Vec<Blob>,
     open: Invitation,
+    sheets: Vec<Sheet>,
 }
 
 impl Circle {
     fn new() -> Self {
         let [ann, ben, cara] = [1, 2, 3].map(|seed| SigningKey::from_seed(&[seed; 32]));
         let entropy: &mut dyn Entropy = &mut Counter(0);
+        let (recovery, sheets) = Recovery::draw(2, 3, entropy).expect("more than half");
         let (circle, founder, device) = (name("Family"), name("Ann"), name("Laptop"));
-        let terms = FoundingTerms { circle, founder, device, recovery: None };
+        let terms = FoundingTerms { circle, founder, device, recovery: Some(recovery) };
         let (mut base, founding) = Charter::found(&terms, &ann, NOW_MS, entropy).expect("fair terms");
         let mut invite = |base: &mut Charter| {
             let terms = Terms { newcomer: Newcomer::Other(Role::Member), expires_ms: NOW_MS + 1000 };
@@ -140,7 +168,7 @@ impl Circle {
         let admitted = base.admit(&redemption, &ann, NOW_MS).expect("the invitation is open");
         let (waiting, open) = invite(&mut base);
         let entries = [founding, invited, admitted, waiting].map(|accepted| accepted.blob).into();
-        Self { ann, ben, cara, base, entries, open }
+        Self { ann, ben, cara, base, entries, open, sheets }
     }
 
     /// One entry of every kind that could come next.
@@ -158,6 +186,14 @@ impl Circle {
             after().admit(&redemption, &self.ben, NOW_MS),
             after().remove_device(ben, Keep::Seen, &self.ann, NOW_MS),
             after().leave(&self.ben, NOW_MS),
+            after().recover(self.sheets.get(1..).unwrap_or_default(), None, name("New"), &self.cara, NOW_MS),
+            after().recover(
+                &self.sheets,
+                Recovery::draw(1, 1, &mut Counter(99)).ok().map(|(next, _)| next),
+                name("New"),
+                &self.ben,
+                NOW_MS,
+            ),
             after().rename(Subject::Circle, name("The Family"), &self.ann, NOW_MS),
             after().rename(Subject::Member, name("Benjamin"), &self.ben, NOW_MS),
         ];

@@ -1,6 +1,6 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
-import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewToken, OpenLink, Page, Passphrase, React, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, Status, Text, Ticket, Token, Tunnel, Vault, Verify } from './generated';
+import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, FoundRecoverable, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewSheets, NewToken, OpenLink, Page, Passphrase, React, Recovery, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, SheetWords, Sheets, Status, Text, Ticket, Token, Tunnel, UseSheets, Vault, Verify } from './generated';
 
 /** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
 export interface Calls {
@@ -108,6 +108,14 @@ export interface Calls {
   'PUT /v1/circles/{circle}/messages/{message}/reaction': { path: { circle: string; message: string }; query: unknown; body: React; answer: Message };
   /** Answers a message, in its conversation. */
   'POST /v1/circles/{circle}/messages/{message}/reply': { path: { circle: string; message: string }; query: unknown; body: Text; answer: Message };
+  /** Shows whether a circle's founder can be brought back, and whether he was. */
+  'GET /v1/circles/{circle}/recovery': { path: { circle: string }; query: unknown; body: undefined; answer: Recovery };
+  /** Makes recovery sheets for a circle that has none; they are shown only in this answer. */
+  'POST /v1/circles/{circle}/recovery': { path: { circle: string }; query: unknown; body: NewSheets; answer: Sheets };
+  /** Says which of the circle's recovery sheets somebody has, from 1. */
+  'POST /v1/circles/{circle}/recovery/check': { path: { circle: string }; query: unknown; body: SheetWords; answer: number };
+  /** Puts this device in the founder's place with enough recovery sheets, and removes his other devices. */
+  'POST /v1/circles/{circle}/recovery/use': { path: { circle: string }; query: unknown; body: UseSheets; answer: Sheets };
   /** Looks for words in all that is held of a circle; those that came last first. */
   'GET /v1/circles/{circle}/search': { path: { circle: string }; query: { words: string; conversation?: string; from?: number; limit?: number }; body: undefined; answer: Findings };
   /** Lists the tunnels to the circle's other devices, and the attempts at them. */
@@ -126,6 +134,8 @@ export interface Calls {
   'POST /v1/lock': { path: unknown; query: unknown; body: undefined; answer: undefined };
   /** Says that the person is there: what front ends ask by themselves does not keep the node from locking itself. */
   'POST /v1/present': { path: unknown; query: unknown; body: undefined; answer: undefined };
+  /** Founds a circle with recovery sheets, which are shown only in this answer. */
+  'POST /v1/recoverable': { path: unknown; query: unknown; body: FoundRecoverable; answer: Sheets };
   /** Lets the node check itself. */
   'GET /v1/selfcheck': { path: unknown; query: unknown; body: undefined; answer: Array<Check> };
   /** Tells how the node stands; answers a locked node too. */

@@ -306,6 +306,14 @@ export type Found = {
   name: string;
 };
 
+/** Founds a circle whose founder can be brought back. */
+export type FoundRecoverable = {
+  /** The circle. */
+  found: Found;
+  /** The sheets. */
+  sheets: NewSheets;
+};
+
 /** A group and who is in it. */
 export type Group = {
   /** Who was in it. */
@@ -465,6 +473,14 @@ export type NewGroup = {
   name: string;
 };
 
+/** How many sheets there are to be, and how many of them bring the founder back. */
+export type NewSheets = {
+  /** How many it takes: more than half. */
+  needed: number;
+  /** How many there are, 16 at most. */
+  of: number;
+};
+
 /** Asks for a token. */
 export type NewToken = {
   /** What to call it: 1 to 64 characters. */
@@ -607,6 +623,30 @@ export type Reaction = {
   sign: string;
 };
 
+/** A circle's recovery keys and what was done with them. */
+export type Recovery = {
+  /** How many sheets bring the founder back; 0 if there are none. */
+  needed: number;
+  /** How many sheets there are. */
+  of: number;
+  /** Their uses, in order. */
+  uses: Array<RecoveryUse>;
+};
+
+/** A use of recovery keys. */
+export type RecoveryUse = {
+  /** When, by its clock. */
+  at_ms: number;
+  /** The device that was put in the founder's place. */
+  device: string;
+  /** The charter's entry. */
+  entry: string;
+  /** Its name, and its member's. */
+  name: string;
+  /** Whether one's own device is it, or this person has verified the device since. */
+  noticed: boolean;
+};
+
 /** Gives something another name. */
 export type Rename = {
   /** The name. */
@@ -677,6 +717,30 @@ export type Share = {
   bytes: number;
 };
 
+/** One recovery key's private half, to be printed and kept away from all devices; never shown, not even to a */
+export type Sheet = {
+  /** Which one, from 1. */
+  number: number;
+  /** Its sixteen words. */
+  words: string;
+};
+
+/** The words of a sheet, as they were typed in. */
+export type SheetWords = {
+  /** The words. */
+  words: string;
+};
+
+/** New sheets: the only time that they are shown. The node keeps none. */
+export type Sheets = {
+  /** The circle they are for. */
+  circle: Circle;
+  /** How many of them it takes. */
+  needed: number;
+  /** The sheets. */
+  sheets: Array<Sheet>;
+};
+
 /** The node at a glance. The only thing, with unlocking, that a locked node tells. */
 export type Status = {
   /** The circles this device belongs to; empty while locked. */
@@ -738,6 +802,13 @@ export type Tunnel = {
 
 /** How a tunnel stands. */
 export type TunnelState = 'up' | 'dialling' | 'no-address';
+
+/** Puts this device in the founder's place. */
+export type UseSheets = {
+  renew?: NewSheets | null;
+  /** The words of enough sheets. */
+  sheets: Array<string>;
+};
 
 /** Whether there is a vault and whether it is open. */
 export type Vault = {

@@ -6,7 +6,7 @@ use wire::{CircleId, DecodeError, DeviceId, EntryId, MemberId, Name, limits};
 use super::{Accepted, Charter};
 use crate::{
     Act, Action, Device, Entry, EntryError, Founding, Hint, Invitation, InvitationState, Level, PublicKey,
-    Recovery, Redemption, Role, Subject, Target, Verified, VoidReason, rights, signed::check_recovery,
+    Recovery, Redemption, Role, Subject, Target, Verified, VoidReason, rights,
 };
 
 /// How a circle starts.
@@ -58,7 +58,7 @@ impl Charter {
         entropy: &mut dyn Entropy,
     ) -> Result<(Self, Accepted), CommandError> {
         if let Some(recovery) = &terms.recovery {
-            check_recovery(recovery.k, &recovery.keys).map_err(CommandError::Recovery)?;
+            recovery.check().map_err(CommandError::Recovery)?;
         }
         let FoundingTerms { circle, founder, device, recovery } = terms.clone();
         let mut nonce = [0; 16];
@@ -252,7 +252,7 @@ impl Charter {
     }
 
     /// Signs an own entry and takes it, unless it would be void.
-    fn write(
+    pub(super) fn write(
         &mut self,
         key: &SigningKey,
         now_ms: u64,
@@ -400,6 +400,23 @@ pub enum CommandError {
     /// The recovery keys are too many, in disorder, or do not go with the number that must sign.
     #[error("recovery keys do not fit")]
     Recovery(#[source] DecodeError),
+    /// The circle has recovery keys: only these can replace themselves.
+    #[error("the circle has recovery keys already")]
+    RecoveryKnown,
+    /// The circle has no recovery keys.
+    #[error("the circle has no recovery keys")]
+    NoRecovery,
+    /// A key is none of the circle's, or one that counts no more.
+    #[error("a sheet belongs to no recovery key of this circle")]
+    ForeignSheet,
+    /// Too few different recovery keys.
+    #[error("{given} of the {needed} recovery keys that it takes")]
+    TooFewSheets {
+        /// How many different ones were given.
+        given: usize,
+        /// How many it takes.
+        needed: usize,
+    },
     /// The charter cannot take the entry.
     #[error("charter takes no such entry")]
     Entry(#[from] EntryError),
@@ -417,7 +434,9 @@ impl CommandError {
             | VoidReason::GrantVoid { .. }
             | VoidReason::Removed { .. }
             | VoidReason::Left { .. }
-            | VoidReason::UsedElsewhere { .. } => Self::NotSenior,
+            | VoidReason::UsedElsewhere { .. }
+            | VoidReason::RecoveredElsewhere { .. } => Self::NotSenior,
+            VoidReason::RecoveryKnown => Self::RecoveryKnown,
         }
     }
 }

@@ -9,11 +9,11 @@ use crate::{
 
 /// What an action means, given the entries its author knew.
 #[derive(Default)]
-struct Meaning {
-    unlawful: Option<VoidReason>,
-    grant: Option<Grant>,
-    invitation: Option<usize>,
-    kept: Past,
+pub(super) struct Meaning {
+    pub(super) unlawful: Option<VoidReason>,
+    pub(super) grant: Option<Grant>,
+    pub(super) invitation: Option<usize>,
+    pub(super) kept: Past,
 }
 
 impl Ledger {
@@ -27,6 +27,11 @@ impl Ledger {
             return Err(EntryError::OtherCircle);
         }
         let past = self.past_of(&entry)?;
+        if let Action::Recover(recovering) = &entry.action {
+            let (level, meaning) = self.recovery(&entry, recovering, &past)?;
+            let place = Place { level, kind: Kind::Other, author: level, id };
+            return Ok(Admitted::new(id, entry, blob, past, (0, level), place, meaning));
+        }
         let known = |id: &EntryId| self.index(id).filter(|&index| past.contains(index));
         let (cite, acting) = known(&entry.cite)
             .and_then(|cite| Some((cite, self.at(cite).grant?)))
@@ -85,7 +90,8 @@ impl Ledger {
         let role = author.acting.level.role();
         let plain = |unlawful| Ok(Meaning { unlawful, ..Meaning::default() });
         match &entry.action {
-            Action::Found(_) | Action::Leave => plain(None),
+            Action::Found(_) | Action::Recover(_) | Action::Leave => plain(None),
+            Action::SetRecovery(_) => plain(self.check_set_recovery(author.acting, author.past).err()),
             Action::SetName { subject, .. } => {
                 let act = if *subject == crate::Subject::Circle { Act::NameCircle } else { Act::NameOwn };
                 plain(refusal(role, act))
@@ -108,17 +114,23 @@ impl Ledger {
                 Ok(Meaning { unlawful: grant.err(), grant: grant.ok(), ..Meaning::default() })
             }
             Action::Revoke { target, keep } => {
-                let mut kept = Past::default();
-                for id in keep {
-                    let what = EntryError::UnknownReference { what: "an entry to be kept" };
-                    let index = self.known(id, author).ok_or(what)?;
-                    kept.union(&self.at(index).past);
-                    kept.insert(index);
-                }
+                let kept = self.kept(keep, author.past)?;
                 let unlawful = self.check_revoke(*target, author).err();
                 Ok(Meaning { unlawful, kept, ..Meaning::default() })
             }
         }
+    }
+
+    /// Collects what a removal lets stand.
+    pub(super) fn kept(&self, keep: &[EntryId], past: &Past) -> Result<Past, EntryError> {
+        let mut kept = Past::default();
+        for id in keep {
+            let what = EntryError::UnknownReference { what: "an entry to be kept" };
+            let index = self.index(id).filter(|&index| past.contains(index)).ok_or(what)?;
+            kept.union(&self.at(index).past);
+            kept.insert(index);
+        }
+        Ok(kept)
     }
 
     /// Tells whether the author knew that a grant had been given back.

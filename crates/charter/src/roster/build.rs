@@ -5,9 +5,9 @@ use std::{
 
 use wire::{DeviceId, EntryId, MemberId, Name};
 
-use super::{Device, Facts, Fork, InvitationState, Invited, Member, Removed, Roster, VoidEntry};
+use super::{Device, Facts, Fork, InvitationState, Invited, Member, Recovered, Removed, Roster, VoidEntry};
 use crate::{
-    Action, Subject, VoidReason,
+    Action, Recovery, Subject, VoidReason,
     fold::Verdicts,
     ledger::{Admitted, Grant, Ledger},
     verdict::Verdict,
@@ -23,7 +23,8 @@ pub(crate) fn build(ledger: &Ledger, verdicts: &Verdicts) -> Roster {
     let mut facts = Facts {
         circle: ledger.circle(),
         name: view.names.circle.as_ref().map(|(_, name)| *name).or(founding.map(|f| &f.circle)).cloned(),
-        recovery: founding.and_then(|terms| terms.recovery.clone()),
+        recovery: view.recovery().cloned(),
+        recovered: view.recovered(),
         members: BTreeMap::new(),
         devices: BTreeMap::new(),
         removed: BTreeMap::new(),
@@ -147,6 +148,34 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns the valid uses of the recovery keys, the last one first.
+    fn recoveries(&self) -> Vec<usize> {
+        let valid = self.ledger.recoveries().iter().copied().filter(|&at| self.verdicts.is_valid(at));
+        let mut valid: Vec<_> = valid.collect();
+        valid.sort_by_key(|&at| self.ledger.at(at).place);
+        valid
+    }
+
+    fn recovery(&self) -> Option<&'a Recovery> {
+        let next = self.recoveries().into_iter().find_map(|at| match &self.ledger.at(at).entry.action {
+            Action::Recover(recovering) => recovering.next.as_ref(),
+            _ => None,
+        });
+        next.or_else(|| self.ledger.first_recovery(|at| self.verdicts.is_valid(at)))
+    }
+
+    fn recovered(&self) -> Vec<Recovered> {
+        let mut recovered: Vec<_> = self.recoveries();
+        recovered.reverse();
+        let shown = recovered.into_iter().map(|at| self.ledger.at(at)).map(|by| Recovered {
+            entry: by.id,
+            device: by.entry.author,
+            member: self.ledger.acting(by).member,
+            at_ms: by.entry.claimed_ms,
+        });
+        shown.collect()
+    }
+
     fn device_name(&self, id: DeviceId, origin: &Admitted) -> Name {
         let chosen = self.names.devices.get(&id).map(|(_, name)| *name);
         chosen.unwrap_or_else(|| names_at(origin).1).clone()
@@ -163,7 +192,9 @@ fn names_at(origin: &Admitted) -> (&Name, &Name) {
     match &origin.entry.action {
         Action::Found(terms) => (&terms.founder, &terms.device),
         Action::Admit(admission) => (&admission.member_name, &admission.device_name),
-        _ => unreachable!("a grant's origin is a founding or an admission"),
+        // The member is the founder's, whose own origin has his name.
+        Action::Recover(recovering) => (&recovering.device, &recovering.device),
+        _ => unreachable!("a grant's origin is a founding, an admission or a recovery"),
     }
 }
 

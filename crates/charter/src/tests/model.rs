@@ -1,6 +1,6 @@
 //! Checks the real fold on every history of a small circle.
 //!
-//! Founder F, admin A whom he let in, admins B and C whom A let in, and an open invitation of A's. To these come
+//! Founder F, recovery keys of which two make a founder, admin A whom he let in, admins B and C whom A let in, and an open invitation of A's. To these come
 //! two entries: any action by any holder of a grant, upon **any** causally closed past, so with every way of
 //! backdating and of forking one's own chain. After each the properties T1 to T9 of the specification must hold.
 //! The negative control drops the rule that only the strictly more senior remove.
@@ -15,9 +15,10 @@ use super::{
     world::{HOUR, NOW, name},
 };
 use crate::{
-    Action, Admission, Entry, Founding, PublicKey, Role, Target, Verified,
+    Action, Admission, Cosignature, Entry, Founding, PublicKey, Recovering, Recovery, Role, Target, Verified,
     fold::{Verdicts, fold, is_settled},
     ledger::Ledger,
+    past::Past,
 };
 
 struct Circle {
@@ -49,7 +50,7 @@ impl Hash for Step {
     }
 }
 
-const PROPERTIES: [&str; 8] = [
+const PROPERTIES: [&str; 9] = [
     "T1 the order of arrival does not matter",
     "T2 a verdict rests on earlier verdicts only",
     "T3 the founder stays",
@@ -58,10 +59,16 @@ const PROPERTIES: [&str; 8] = [
     "T6 what the remover had seen stays",
     "T7 every grant is junior to all who issued it",
     "T8 an entry changes nothing at an earlier place",
+    "T10 who recovered last is founder",
 ];
 
-const REACHED: [&str; 3] =
-    ["a removed device is let in again", "an invitation is used twice at a time", "a removal is void"];
+const REACHED: [&str; 5] = [
+    "a removed device is let in again",
+    "an invitation is used twice at a time",
+    "a removal is void",
+    "the founder is replaced by a device that was never let in",
+    "two recoveries meet and one is void",
+];
 
 const F: u8 = 1;
 const A: u8 = 2;
@@ -89,7 +96,7 @@ impl Circle {
                 circle: name("Hexagon"),
                 founder: name("F"),
                 device: name("f"),
-                recovery: None,
+                recovery: Some(Recovery { k: 2, keys: RECOVERY_KEYS.to_vec() }),
                 nonce: [0; 16],
             }),
         };
@@ -160,6 +167,24 @@ impl Circle {
     }
 }
 
+/// Who comes with the recovery keys: an admin's device, or one that was never let in.
+const RECOVERERS: [u8; 2] = [B, 7];
+const RECOVERY_KEYS: [PublicKey; 3] =
+    [PublicKey::new([1; 32]), PublicKey::new([2; 32]), PublicKey::new([3; 32])];
+
+/// Uses two of the recovery keys, keeping what was seen, or nothing.
+fn recoveries(ledger: &Ledger, known: &[usize]) -> [Action; 2] {
+    let mut past = Past::default();
+    known.iter().for_each(|&at| past.insert(at));
+    let generation = ledger.recovery_in(&past).0 + 1;
+    let by = |key: &PublicKey| Cosignature { key: *key, signature: Signature([0; 64]) };
+    let signatures: Vec<_> = RECOVERY_KEYS[..2].iter().map(by).collect();
+    [SEEN.to_vec(), Vec::new()].map(|keep| {
+        let device = name("new");
+        Action::Recover(Recovering { generation, device, keep, next: None, signatures: signatures.clone() })
+    })
+}
+
 /// Stands for the parents of the entry that is written.
 const SEEN: [EntryId; 1] = [EntryId::new([0xff; 32])];
 
@@ -179,7 +204,7 @@ fn write(ledger: &Ledger, author: u8, cite: usize, known: &[usize], mut action: 
     let heads = known.iter().filter(|&&at| !known.iter().any(|&by| ledger.at(by).past.contains(at)));
     let mut parents: Vec<_> = heads.map(|&at| ledger.at(at).id).collect();
     parents.sort();
-    if let Action::Revoke { keep, .. } = &mut action
+    if let Action::Revoke { keep, .. } | Action::Recover(Recovering { keep, .. }) = &mut action
         && *keep == SEEN
     {
         keep.clone_from(&parents);
@@ -239,6 +264,15 @@ impl Model for Circle {
         let ledger = self.ledger(state.extra.iter());
         let intents = self.intents(&ledger);
         for past in closed_pasts(&ledger, self.base.entries().len()) {
+            for (author, action) in RECOVERERS
+                .into_iter()
+                .flat_map(|author| recoveries(&ledger, &past).map(|action| (author, action)))
+            {
+                let written =
+                    write(&ledger, author, 0, &past, action).map(|verified| Arc::new(Step(verified)));
+                let in_order = |step: &Arc<Step>| state.extra.iter().all(|other| other.key() < step.key());
+                actions.extend(written.filter(in_order));
+            }
             for &cite in &past {
                 let Some(grant) = ledger.at(cite).grant else { continue };
                 let author = grant.device.as_bytes()[0];
@@ -271,8 +305,8 @@ impl Model for Circle {
                 [$(Property::sometimes(REACHED[$at], |_, history: &History| history.seen >> $at & 1 == 1)),*]
             };
         }
-        let mut properties: Vec<Property<Self>> = always![0, 1, 2, 3, 4, 5, 6, 7].into();
-        properties.extend(sometimes![0, 1, 2]);
+        let mut properties: Vec<Property<Self>> = always![0, 1, 2, 3, 4, 5, 6, 7, 8].into();
+        properties.extend(sometimes![0, 1, 2, 3, 4]);
         properties
     }
 }
@@ -287,6 +321,7 @@ impl Circle {
         held[2] = claims::founder_stays(&ledger, &verdicts);
         held[3] = claims::removals_prevail(&ledger, &verdicts);
         held[4] = claims::removals_are_one_way(&ledger);
+        held[8] = claims::the_last_recovery_stands(&ledger, &verdicts);
         held[6] = claims::grants_are_junior(&ledger);
         for (at, step) in extra.iter().enumerate() {
             let index = ledger.index(&step.0.id()).unwrap();
@@ -332,7 +367,16 @@ impl Circle {
             let revokes = matches!(entry.entry.action, Action::Revoke { .. });
             revokes && entry.unlawful.is_none() && !verdicts.is_valid(at)
         });
-        u16::from(readmitted) | u16::from(raced) << 1 | u16::from(overridden) << 2
+        let (mut replaced, mut outdone) = (false, false);
+        for &at in ledger.recoveries() {
+            replaced |= verdicts.is_valid(at) && ledger.at(at).entry.author == device(RECOVERERS[1]);
+            outdone |= !verdicts.is_valid(at);
+        }
+        u16::from(readmitted)
+            | u16::from(raced) << 1
+            | u16::from(overridden) << 2
+            | u16::from(replaced) << 3
+            | u16::from(outdone) << 4
     }
 }
 

@@ -7,10 +7,11 @@ use wire::{Blob, EntryId};
 
 use super::{
     claims::{self, Growth},
-    world::{HOUR, NOW, Person, ann, key, meet, name},
+    world::{HOUR, NOW, Person, ann_with_sheets, key, meet, name},
 };
 use crate::{
-    Action, Charter, Invitation, Keep, Newcomer, PublicKey, Received, Role, Subject, Target,
+    Action, Charter, Invitation, Keep, Newcomer, PublicKey, Received, Recovering, Role, Sheet, Subject,
+    Target,
     fold::{fold, is_settled},
     ledger::Ledger,
 };
@@ -44,6 +45,10 @@ enum Step {
     Leave {
         who: usize,
     },
+    Recover {
+        who: usize,
+        again: bool,
+    },
     Rename {
         who: usize,
         subject: Subject,
@@ -72,22 +77,24 @@ enum Forgery {
     RevokeMember,
     Leave,
     Withdraw,
+    Recover(u16),
 }
 
 struct World {
     people: Vec<Person>,
     invitations: Vec<Invitation>,
+    sheets: Vec<Sheet>,
 }
 
 impl World {
     fn new() -> Self {
-        let mut ann = ann();
+        let (mut ann, sheets) = ann_with_sheets(2, 3);
         let mut ben = ann.bring(2, Role::Admin);
         let mut cara = ben.bring(3, Role::Admin);
         ann.hear(&cara);
         let mut dan = ann.bring(4, Role::Member);
         meet(&mut [&mut ann, &mut ben, &mut cara, &mut dan]);
-        Self { people: vec![ann, ben, cara, dan], invitations: Vec::new() }
+        Self { people: vec![ann, ben, cara, dan], invitations: Vec::new(), sheets }
     }
 
     /// Does what can be done; a command that is refused does nothing.
@@ -126,6 +133,10 @@ impl World {
             Step::Leave { who } => {
                 let Person { key, charter } = &mut self.people[who % count];
                 let _ = charter.leave(key, NOW);
+            }
+            Step::Recover { who, again } => {
+                let which = if again { &self.sheets[1..] } else { &self.sheets[..2] };
+                let _ = self.people[who % count].recover(which);
             }
             Step::Rename { who, subject } => {
                 let Person { key, charter } = &mut self.people[who % count];
@@ -173,6 +184,15 @@ impl World {
             Forgery::RevokeMember => {
                 member.map(|member| Action::Revoke { target: Target::Member(member), keep: parents.clone() })
             }
+            Forgery::Recover(generation) => {
+                let keep = if whom % 2 == 0 { parents.clone() } else { Vec::new() };
+                let recovering =
+                    Recovering { generation, device: name("new"), keep, next: None, signatures: Vec::new() };
+                let action = Action::Recover(recovering);
+                let forged = author.forge_recovery(&parents, action, &self.sheets[..2]);
+                let _ = self.people[who].charter.handle_entry(forged);
+                return;
+            }
             Forgery::Leave => Some(Action::Leave),
             Forgery::Withdraw => {
                 invitation.map(|invitation| Action::Withdraw { invitation: invitation.id() })
@@ -215,6 +235,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Forgery::RevokeMember),
         Just(Forgery::Leave),
         Just(Forgery::Withdraw),
+        (1..4_u16).prop_map(Forgery::Recover),
     ];
     prop_oneof![
         3 => (at(), prop::option::of(role())).prop_map(|(who, role)| Step::Invite { who, role }),
@@ -224,6 +245,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, whom, member, undo)| Step::Remove { who, whom, member, undo }),
         2 => (at(), at(), role()).prop_map(|(who, whom, role)| Step::Role { who, whom, role }),
         1 => at().prop_map(|who| Step::Leave { who }),
+        1 => (at(), any::<bool>()).prop_map(|(who, again)| Step::Recover { who, again }),
         1 => (at(), subject).prop_map(|(who, subject)| Step::Rename { who, subject }),
         1 => (at(), at()).prop_map(|(who, invitation)| Step::Withdraw { who, invitation }),
         5 => (at(), prop::collection::vec(at(), 0..4), forgery, at(), at())
@@ -292,6 +314,7 @@ proptest! {
             verdicts = after;
         }
         prop_assert!(claims::founder_stays(&ledger, &verdicts), "T3");
+        prop_assert!(claims::the_last_recovery_stands(&ledger, &verdicts), "T10");
         prop_assert!(claims::removals_prevail(&ledger, &verdicts), "T4, T9");
         prop_assert!(claims::removals_are_one_way(&ledger), "T5");
         prop_assert!(claims::grants_are_junior(&ledger), "T7");

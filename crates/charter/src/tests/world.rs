@@ -4,7 +4,8 @@ use crypto::{Entropy, SigningKey};
 use wire::{Blob, DeviceId, EntryId, MemberId, Name};
 
 use crate::{
-    Accepted, Action, Charter, CommandError, Entry, FoundingTerms, Invitation, Newcomer, Role, Signed, Terms,
+    Accepted, Action, Charter, CommandError, Entry, FoundingTerms, Invitation, Newcomer, Recovery, Role,
+    Sheet, Signed, Terms, recovery::cosign,
 };
 
 /// Counts instead of guessing.
@@ -35,12 +36,18 @@ pub(crate) fn key(seed: u8) -> SigningKey {
 }
 
 pub(crate) fn ann() -> Person {
-    let terms = FoundingTerms {
-        circle: name("Hexagon"),
-        founder: name("Ann"),
-        device: name("laptop"),
-        recovery: None,
-    };
+    ann_with(None)
+}
+
+/// Ann, who founded a circle with recovery keys and printed their sheets.
+pub(crate) fn ann_with_sheets(k: u8, n: u8) -> (Person, Vec<Sheet>) {
+    let (recovery, sheets) = Recovery::draw(k, n, &mut Counting(100)).unwrap();
+    (ann_with(Some(recovery)), sheets)
+}
+
+fn ann_with(recovery: Option<Recovery>) -> Person {
+    let terms =
+        FoundingTerms { circle: name("Hexagon"), founder: name("Ann"), device: name("laptop"), recovery };
     let key = key(1);
     let (charter, _) = Charter::found(&terms, &key, NOW, &mut Counting(0)).unwrap();
     Person { key, charter }
@@ -85,12 +92,28 @@ impl Person {
         assert!(!self.charter.lacks_parents());
     }
 
+    /// Comes into the founder's place.
+    pub(crate) fn recover(&mut self, sheets: &[Sheet]) -> Result<Accepted, CommandError> {
+        self.charter.recover(sheets, None, name("new"), &self.key, NOW)
+    }
+
     pub(crate) fn is_in(&self, device: &Self) -> bool {
         self.charter.roster().is_live(&device.id())
     }
 
     /// Writes an entry that no honest device would: upon a chosen past.
     pub(crate) fn forge(&self, parents: &[EntryId], cite: EntryId, action: Action) -> Blob {
+        Signed::new(&self.forged(parents, cite, action), &self.key).to_blob()
+    }
+
+    /// Like [`forge`](Self::forge), with the recovery keys' signatures.
+    pub(crate) fn forge_recovery(&self, parents: &[EntryId], action: Action, sheets: &[Sheet]) -> Blob {
+        let entry = self.forged(parents, self.charter.ledger.at(0).id, action);
+        let keys: Vec<_> = sheets.iter().map(Sheet::key).collect();
+        Signed::new(&cosign(entry, &keys), &self.key).to_blob()
+    }
+
+    fn forged(&self, parents: &[EntryId], cite: EntryId, action: Action) -> Entry {
         let ledger = &self.charter.ledger;
         let known = parents.iter().map(|id| ledger.at(ledger.index(id).unwrap()));
         let own = ledger.entries().iter().filter(|entry| entry.entry.author == self.id());
@@ -104,7 +127,7 @@ impl Person {
             .max_by_key(|entry| (entry.entry.seq, entry.id));
         let mut parents = parents.to_vec();
         parents.sort();
-        let entry = Entry {
+        Entry {
             circle: self.charter.circle(),
             author: self.id(),
             seq: previous.map_or(0, |entry| entry.entry.seq + 1),
@@ -114,8 +137,7 @@ impl Person {
             claimed_ms: NOW,
             cite,
             action,
-        };
-        Signed::new(&entry, &self.key).to_blob()
+        }
     }
 
     pub(crate) fn grant(&self) -> EntryId {

@@ -337,6 +337,79 @@ fn recovery(maker: &mut Maker) {
     maker.circle = charter.circle().to_string();
     maker.given.clear();
     maker.keep("founding-recovery", "a circle whose founder two of three keys can replace", &founding.blob);
+    recovered(maker);
+}
+
+/// Uses of recovery keys, and sheets as they are typed in.
+fn recovered(maker: &mut Maker) {
+    let (keys, sheets) = Recovery::draw(2, 3, &mut Counting(30)).unwrap();
+    let founding_terms = terms(Some(keys));
+    let (mut charter, founding) = Charter::found(&founding_terms, &key(9), NOW, &mut Counting(21)).unwrap();
+    maker.circle = charter.circle().to_string();
+    maker.given.clear();
+    maker.keep("founding-sheets", "a circle whose recovery keys are on sheets", &founding.blob);
+    let known = "\"recovery-known\"";
+    let set = {
+        let (other, _) = Recovery::draw(1, 1, &mut Counting(60)).unwrap();
+        let first = entry_of(&founding.blob);
+        let id = Received::decode(&founding.blob).unwrap().id();
+        Entry {
+            circle: charter.circle(),
+            seq: 1,
+            previous: Some(id),
+            parents: vec![id],
+            lamport: 1,
+            cite: id,
+            action: Action::SetRecovery(other),
+            ..first
+        }
+    };
+    maker.add("set-recovery-again", "void", "the circle has keys", known, signed(&set, &key(9)));
+    let fresh = key(8);
+    let mut other = charter.clone();
+    let used = charter.recover(&sheets[..2], None, name("new"), &fresh, NOW + 1).unwrap();
+    maker.keep("recover", "a device that was never let in takes the founder's place", &used.blob);
+    let entry = entry_of(&used.blob);
+    let error = "too few recovery keys of this circle have signed";
+    let with = |change: &dyn Fn(&mut charter::Recovering)| {
+        let mut entry = entry.clone();
+        if let Action::Recover(recovering) = &mut entry.action {
+            change(recovering);
+        }
+        signed(&entry, &fresh)
+    };
+    maker.refuse("recover-by-one", "one key of two", error, with(&|by| drop(by.signatures.pop())));
+    maker.refuse("recover-altered", "not what the keys signed", error, with(&|by| by.device = name("old")));
+    let again =
+        Entry { seq: 1, previous: Some(used.id), parents: vec![used.id], lamport: 2, ..entry.clone() };
+    maker.refuse("recover-again", "signatures serve for one entry", error, signed(&again, &fresh));
+    let rival = other.recover(&sheets[1..], None, name("other"), &key(7), NOW + 1).unwrap();
+    // Of two at a time the smaller id stands.
+    let (first, second) = (used.id.min(rival.id), used.id.max(rival.id));
+    if second == rival.id {
+        let reason = format!(r#"{{"recovered-elsewhere":{{"by":"{first}"}}}}"#);
+        maker.add("recover-rival", "void", "two uses at a time", &reason, rival.blob.0);
+    } else {
+        maker.add("recover-rival", "accepted", "two uses at a time", "", rival.blob.0);
+    }
+    let words = sheets[0].to_words().to_string();
+    let public = EntryId::new(*sheets[0].public().as_bytes()).to_string();
+    let mut sheet = |name, comment: &str, text: String, expect: &str, detail: (&'static str, String)| {
+        let head = vec![
+            ("expect", expect.to_owned()),
+            ("kind", "sheet".to_owned()),
+            ("comment", comment.to_owned()),
+            detail,
+        ];
+        maker.all.push(Made { name, head, bytes: text.into_bytes() });
+    };
+    sheet("sheet", "sixteen words", words.clone(), "accepted", ("public", public));
+    let short = words.rsplit_once(' ').unwrap().0.to_owned();
+    let error = "a recovery sheet has sixteen words".to_owned();
+    sheet("sheet-short", "the last word is missing", short.clone(), "refused", ("error", error));
+    let last = if words.ends_with(" zoo") { "zone" } else { "zoo" };
+    let error = "the words do not belong together: one is wrong, or two have changed places".to_owned();
+    sheet("sheet-typo", "another last word", format!("{short} {last}"), "refused", ("error", error));
 }
 
 fn links(maker: &mut Maker, invitation: &Invitation) {

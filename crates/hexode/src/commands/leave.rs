@@ -20,7 +20,7 @@ impl Args {
         if own > 1 {
             question.push_str(&format!(" Your {} stay in it.", text::count(own - 1, "other device")));
         } else if circle.role == Some(Role::Founder) && members.len() > 1 {
-            question.push_str(" You are the founder: nobody can take your place.");
+            question.push_str(" You are the founder: nobody can take your place but by recovery sheets.");
         }
         if !self.yes && !session.confirm(&question)? {
             return session.answer(&false, || "Nothing was done.\n".into());

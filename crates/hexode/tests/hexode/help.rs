@@ -22,6 +22,7 @@ fn the_program_says_what_it_can_do() {
       leave          Leave the circle with this device; what it holds stays readable on it
       devices        List the circle's devices, or remove one
       verify         Compare safety words with another device, to be sure that nobody sits in between
+      recovery       Print sheets that bring a lost founder back, and use them
       groups         List the groups, found one, change who is in it
       conversations  List the circle's conversations
       send           Send a message: it is stored on this device and goes out from there by itself

@@ -9,4 +9,5 @@ mod errors;
 mod files;
 mod help;
 mod node;
+mod recovery;
 mod talk;

@@ -73,6 +73,8 @@ pub(crate) struct CircleState {
     pub(crate) forgotten: BTreeMap<ConversationId, u64>,
     /// An old copy of the vault was put back, and the person has not yet answered to that.
     pub(crate) put_back: bool,
+    /// The use of the recovery sheets whose device this one's person has verified.
+    pub(crate) recovery_noticed: Option<EntryId>,
     /// This device's own chain was forked.
     pub(crate) own_fork: bool,
     /// The fresh key that waits until others know of it, and whether one does.
@@ -128,6 +130,7 @@ impl CircleState {
             shares: Shares::default(),
             forgotten: BTreeMap::new(),
             put_back: false,
+            recovery_noticed: None,
             own_fork: false,
             rekey: None,
             rekey_known: false,
@@ -448,6 +451,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     state.restore_talk(vault)?;
     state.restore_shares(vault)?;
     state.restore_rekey(vault)?;
+    state.restore_recovery(vault)?;
     state.own_fork = forks.iter().any(|(_, author)| *author == state.me);
     state.restore_files(vault)?;
     for known in vault.addresses(record.row)? {

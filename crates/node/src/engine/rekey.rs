@@ -167,7 +167,7 @@ impl CircleState {
         Ok(())
     }
 
-    fn setting(&self, what: &str) -> String {
+    pub(crate) fn setting(&self, what: &str) -> String {
         format!("{what}/{}", self.id)
     }
 }

@@ -65,11 +65,19 @@ impl Access<'_, '_> {
     }
 
     pub(crate) fn found(&mut self, request: &api::Found) -> Result<api::Circle, RequestError> {
+        self.found_with(request, None)
+    }
+
+    pub(super) fn found_with(
+        &mut self,
+        request: &api::Found,
+        recovery: Option<charter::Recovery>,
+    ) -> Result<api::Circle, RequestError> {
         let terms = FoundingTerms {
             circle: name("circle", &request.name)?,
             founder: name("member", &request.member)?,
             device: name("device", &request.device)?,
-            recovery: None,
+            recovery,
         };
         let mut seed = [0; 32];
         self.ctx.entropy.fill(&mut seed);
@@ -172,7 +180,7 @@ impl Access<'_, '_> {
     }
 
     /// Stores a removal and turns the rendezvous secret over, so that whoever left cannot find the rest.
-    fn after_removal(
+    pub(super) fn after_removal(
         &mut self,
         circle: &mut CircleState,
         entry: charter::Accepted,
@@ -267,6 +275,7 @@ impl Access<'_, '_> {
                 VerificationRecord { device: device.id, method: request.method.into(), at_ms, signature };
             access.ctx.tx.set_verification(circle.row, &record)?;
             circle.put_back_noticed(access.ctx.tx)?;
+            circle.recovery_verified(access.ctx.tx, &device.id)?;
             access.device(circle, device.id)
         })
     }

@@ -31,6 +31,7 @@ impl CircleState {
             trouble: self
                 .trouble
                 .clone()
+                .or_else(|| self.recovery_trouble())
                 .or_else(|| self.put_back_trouble())
                 .or_else(|| self.share_trouble()),
             rendezvous: self.dht_view(),
