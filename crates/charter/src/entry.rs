@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wire::{CircleId, DeviceId, EntryId, MemberId, Name, Signature};
 
-use crate::{Recovering, Recovery};
+use crate::{Method, Recovering, Recovery};
 
 /// One act in a circle: who did what, under which grant, knowing which earlier entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,13 @@ pub enum Action {
     SetRecovery(Recovery),
     /// Puts the author's device in the founder's place, by the recovery keys' right.
     Recover(Recovering),
+    /// Says that the author's person has compared a device's key, or takes that back.
+    Verify {
+        /// The other device.
+        device: DeviceId,
+        /// How; none to take it back.
+        method: Option<Method>,
+    },
 }
 
 /// The terms a circle starts with.

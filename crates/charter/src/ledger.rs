@@ -228,6 +228,12 @@ impl Ledger {
         (grant.device == entry.author).then(|| grant.level.role())
     }
 
+    /// Tells whether half of the room of members and guests is still there.
+    pub(crate) fn has_room_to_verify(&self) -> bool {
+        self.taken_by(Role::Member) + self.taken_by(Role::Guest) < limits::CHARTER_ENTRIES / 8
+            && self.entries.len() < limits::CHARTER_ENTRIES / 2
+    }
+
     fn taken_by(&self, role: Role) -> usize {
         self.taken.get(&role).copied().unwrap_or(0)
     }

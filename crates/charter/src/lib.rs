@@ -75,7 +75,10 @@ pub use entry::{Action, Admission, Entry, Founding, Level, PublicKey, Role, Subj
 pub use invitation::{Hint, Invitation, InvitationError, Redemption};
 pub use recovery::{Cosignature, Recovering, Recovery};
 pub use rights::Act;
-pub use roster::{Device, Fork, InvitationState, Invited, Member, Recovered, Removed, Roster, VoidEntry};
+pub use roster::{
+    Device, Fork, InvitationState, Invited, Member, Method, Recovered, Removed, Roster, Verification,
+    VoidEntry,
+};
 pub use sheet::{Sheet, SheetError};
 pub use signed::{EntryError, Received, Signed, VERSION, Verified};
 pub use verdict::VoidReason;

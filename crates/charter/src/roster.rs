@@ -9,6 +9,9 @@ use wire::{CircleId, DeviceId, EntryId, MemberId, Name};
 use crate::{Act, Level, PublicKey, Recovery, Role, VoidReason, rights};
 
 mod build;
+mod verified;
+
+pub use verified::{Method, Verification};
 
 pub(crate) use build::build;
 
@@ -28,6 +31,8 @@ struct Facts {
     devices: BTreeMap<DeviceId, Device>,
     removed: BTreeMap<DeviceId, Removed>,
     invitations: BTreeMap<EntryId, Invited>,
+    /// By the device that was verified, then by who said so.
+    verified: BTreeMap<DeviceId, BTreeMap<DeviceId, Verification>>,
     void: Vec<VoidEntry>,
     forks: Vec<Fork>,
 }

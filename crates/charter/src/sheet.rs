@@ -134,10 +134,10 @@ fn bit(bytes: &[u8], at: usize) -> bool {
 fn number(word: &str) -> Option<usize> {
     let word = Zeroizing::new(word.to_ascii_lowercase());
     let list = Language::English.word_list();
-    let known = |listed: &&'static str| {
-        **listed == **word || (word.len() == 4 && listed.as_bytes().starts_with(word.as_bytes()))
+    let known = |listed: &str| {
+        listed == word.as_str() || (word.len() == 4 && listed.as_bytes().starts_with(word.as_bytes()))
     };
-    list.iter().position(|listed| known(&listed))
+    list.iter().position(|listed| known(listed))
 }
 
 const VERSION: u8 = 1;

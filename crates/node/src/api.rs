@@ -16,6 +16,7 @@ mod group;
 mod guard;
 mod recovery;
 mod talk;
+mod verification;
 
 pub use access::{IssuedToken, NewToken, OpenLink, Scope, Ticket, Token};
 pub use files::{
@@ -30,6 +31,7 @@ pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
     Text,
 };
+pub use verification::{SafetyWords, Sign, Verified, Verify, VerifyMethod};
 
 /// Why a request was not carried out, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
@@ -236,49 +238,14 @@ pub struct Device {
     /// When and how its key was compared, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// Names of members who have verified it, as this person did their device that says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vouched_by: Vec<String>,
+    /// Whether it is another key of somebody whose key had been compared; until it is compared too, anybody may be at it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub new_key: bool,
     /// Whether a tunnel to it is up.
     pub connected: bool,
-}
-
-/// The record that a person compared a device's key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Verified {
-    /// When.
-    pub at_ms: u64,
-    /// How.
-    pub method: VerifyMethod,
-}
-
-/// How two people compared keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum VerifyMethod {
-    /// Both read the same safety words.
-    Words,
-    /// One scanned the other's code.
-    Qr,
-}
-
-/// What two people compare to be sure that no one sits between their devices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SafetyWords {
-    /// The other device.
-    pub device: Device,
-    /// Twelve words, the same on both screens (132 bits over circle and both keys).
-    pub words: Vec<String>,
-    /// What the QR code says; the same on both screens.
-    pub code: String,
-}
-
-/// Confirms that the words or the code were compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Verify {
-    /// How they were compared.
-    pub method: VerifyMethod,
-    /// With [`VerifyMethod::Qr`], what was read from the other screen.
-    #[serde(default)]
-    pub code: Option<String>,
 }
 
 /// Asks for an invitation.

@@ -31,6 +31,7 @@ mod share;
 mod sync;
 mod talk;
 mod tokens;
+mod verification;
 mod view;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};

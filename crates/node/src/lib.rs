@@ -15,6 +15,7 @@
 
 pub mod api;
 mod early;
+mod emoji;
 pub mod engine;
 mod error;
 pub mod files;

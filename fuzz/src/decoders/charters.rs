@@ -1,6 +1,6 @@
 use charter::{
-    Accepted, Charter, FoundingTerms, Invitation, Keep, Newcomer, Recovery, Redemption, Role, Sheet, Subject,
-    Terms,
+    Accepted, Charter, FoundingTerms, Invitation, Keep, Method, Newcomer, Recovery, Redemption, Role, Sheet,
+    Subject, Terms,
 };
 use crypto::{Entropy, SigningKey};
 use data_encoding::BASE64URL_NOPAD;
@@ -186,6 +186,7 @@ impl Circle {
             after().admit(&redemption, &self.ben, NOW_MS),
             after().remove_device(ben, Keep::Seen, &self.ann, NOW_MS),
             after().leave(&self.ben, NOW_MS),
+            after().verify(ben, Some(Method::Code), &self.ann, NOW_MS),
             after().recover(self.sheets.get(1..).unwrap_or_default(), None, name("New"), &self.cara, NOW_MS),
             after().recover(
                 &self.sheets,

@@ -3,6 +3,7 @@
 import type { File } from './files';
 
 export type * from './files';
+export type * from './recovery';
 
 /** Why a message has no text to show. */
 export type Absence = 'deleted' | 'expired' | 'lacking' | 'blocked' | 'unknown' | 'before' | 'void';
@@ -143,6 +144,8 @@ export type Device = {
   member_name: string;
   /** Its name. */
   name: string;
+  /** Whether it is another key of somebody whose key had been compared; until it is compared too, anybody may be at it. */
+  new_key?: boolean;
   /** Its role. */
   role: Role;
   /** When it was admitted, as the admitting device claimed. */
@@ -150,6 +153,8 @@ export type Device = {
   /** Whether this is the device that answers. */
   this: boolean;
   verified?: Verified | null;
+  /** Names of members who have verified it, as this person did their device that says so. */
+  vouched_by?: Array<string>;
 };
 
 /** What was written and not sent. */
@@ -304,14 +309,6 @@ export type Found = {
   member: string;
   /** The circle's name. */
   name: string;
-};
-
-/** Founds a circle whose founder can be brought back. */
-export type FoundRecoverable = {
-  /** The circle. */
-  found: Found;
-  /** The sheets. */
-  sheets: NewSheets;
 };
 
 /** A group and who is in it. */
@@ -473,14 +470,6 @@ export type NewGroup = {
   name: string;
 };
 
-/** How many sheets there are to be, and how many of them bring the founder back. */
-export type NewSheets = {
-  /** How many it takes: more than half. */
-  needed: number;
-  /** How many there are, 16 at most. */
-  of: number;
-};
-
 /** Asks for a token. */
 export type NewToken = {
   /** What to call it: 1 to 64 characters. */
@@ -623,30 +612,6 @@ export type Reaction = {
   sign: string;
 };
 
-/** A circle's recovery keys and what was done with them. */
-export type Recovery = {
-  /** How many sheets bring the founder back; 0 if there are none. */
-  needed: number;
-  /** How many sheets there are. */
-  of: number;
-  /** Their uses, in order. */
-  uses: Array<RecoveryUse>;
-};
-
-/** A use of recovery keys. */
-export type RecoveryUse = {
-  /** When, by its clock. */
-  at_ms: number;
-  /** The device that was put in the founder's place. */
-  device: string;
-  /** The charter's entry. */
-  entry: string;
-  /** Its name, and its member's. */
-  name: string;
-  /** Whether one's own device is it, or this person has verified the device since. */
-  noticed: boolean;
-};
-
 /** Gives something another name. */
 export type Rename = {
   /** The name. */
@@ -678,6 +643,8 @@ export type SafetyWords = {
   code: string;
   /** The other device. */
   device: Device;
+  /** The same 132 bits as twenty-two signs, each with its name. */
+  emoji?: Array<Sign>;
   /** Twelve words, the same on both screens (132 bits over circle and both keys). */
   words: Array<string>;
 };
@@ -717,28 +684,12 @@ export type Share = {
   bytes: number;
 };
 
-/** One recovery key's private half, to be printed and kept away from all devices; never shown, not even to a */
-export type Sheet = {
-  /** Which one, from 1. */
-  number: number;
-  /** Its sixteen words. */
-  words: string;
-};
-
-/** The words of a sheet, as they were typed in. */
-export type SheetWords = {
-  /** The words. */
-  words: string;
-};
-
-/** New sheets: the only time that they are shown. The node keeps none. */
-export type Sheets = {
-  /** The circle they are for. */
-  circle: Circle;
-  /** How many of them it takes. */
-  needed: number;
-  /** The sheets. */
-  sheets: Array<Sheet>;
+/** A sign that stands for six bits. */
+export type Sign = {
+  /** What to call it. */
+  name: string;
+  /** The sign. */
+  sign: string;
 };
 
 /** The node at a glance. The only thing, with unlocking, that a locked node tells. */
@@ -803,13 +754,6 @@ export type Tunnel = {
 /** How a tunnel stands. */
 export type TunnelState = 'up' | 'dialling' | 'no-address';
 
-/** Puts this device in the founder's place. */
-export type UseSheets = {
-  renew?: NewSheets | null;
-  /** The words of enough sheets. */
-  sheets: Array<string>;
-};
-
 /** Whether there is a vault and whether it is open. */
 export type Vault = {
   /** Whether a vault was created in this home. */
@@ -822,6 +766,8 @@ export type Vault = {
 export type Verified = {
   /** When. */
   at_ms: number;
+  /** On which other device of the same person, if it was another. */
+  by?: string | null;
   /** How. */
   method: VerifyMethod;
 };
@@ -835,5 +781,5 @@ export type Verify = {
 };
 
 /** How two people compared keys. */
-export type VerifyMethod = 'words' | 'qr';
+export type VerifyMethod = 'words' | 'emoji' | 'qr' | 'accepted';
 

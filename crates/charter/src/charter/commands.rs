@@ -5,8 +5,8 @@ use wire::{CircleId, DecodeError, DeviceId, EntryId, MemberId, Name, limits};
 
 use super::{Accepted, Charter};
 use crate::{
-    Act, Action, Device, Entry, EntryError, Founding, Hint, Invitation, InvitationState, Level, PublicKey,
-    Recovery, Redemption, Role, Subject, Target, Verified, VoidReason, rights,
+    Act, Action, Device, Entry, EntryError, Founding, Hint, Invitation, InvitationState, Level, Method,
+    PublicKey, Recovery, Redemption, Role, Subject, Target, Verified, VoidReason, rights,
 };
 
 /// How a circle starts.
@@ -213,6 +213,22 @@ impl Charter {
         now_ms: u64,
     ) -> Result<Accepted, CommandError> {
         self.write(key, now_ms, Action::SetName { subject, name }, &[])
+    }
+
+    /// Says that this device's person has compared another device's key; with no method, takes it back.
+    pub fn verify(
+        &mut self,
+        device: DeviceId,
+        method: Option<Method>,
+        key: &SigningKey,
+        now_ms: u64,
+    ) -> Result<Accepted, CommandError> {
+        // What members say of each other's keys leaves room for what they do.
+        if !self.ledger.has_room_to_verify() {
+            return Err(EntryError::Full.into());
+        }
+        let grants = self.ledger.grants(Target::Device(device)).to_vec();
+        self.write(key, now_ms, Action::Verify { device, method }, &grants)
     }
 
     /// Refuses a removal that would take some of a target's grants and leave the more senior ones: the entry

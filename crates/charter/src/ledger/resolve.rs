@@ -92,6 +92,10 @@ impl Ledger {
         match &entry.action {
             Action::Found(_) | Action::Recover(_) | Action::Leave => plain(None),
             Action::SetRecovery(_) => plain(self.check_set_recovery(author.acting, author.past).err()),
+            Action::Verify { device, .. } => {
+                let known = self.grants(Target::Device(*device)).iter().any(|&at| author.past.contains(at));
+                plain((!known || *device == entry.author).then_some(VoidReason::NoSuchTarget))
+            }
             Action::SetName { subject, .. } => {
                 let act = if *subject == crate::Subject::Circle { Act::NameCircle } else { Act::NameOwn };
                 plain(refusal(role, act))

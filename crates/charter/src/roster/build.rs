@@ -5,7 +5,10 @@ use std::{
 
 use wire::{DeviceId, EntryId, MemberId, Name};
 
-use super::{Device, Facts, Fork, InvitationState, Invited, Member, Recovered, Removed, Roster, VoidEntry};
+use super::{
+    Device, Facts, Fork, InvitationState, Invited, Member, Recovered, Removed, Roster, Verification,
+    VoidEntry,
+};
 use crate::{
     Action, Recovery, Subject, VoidReason,
     fold::Verdicts,
@@ -29,6 +32,7 @@ pub(crate) fn build(ledger: &Ledger, verdicts: &Verdicts) -> Roster {
         devices: BTreeMap::new(),
         removed: BTreeMap::new(),
         invitations: BTreeMap::new(),
+        verified: view.verified(),
         void: Vec::new(),
         forks: Vec::new(),
     };
@@ -174,6 +178,24 @@ impl<'a> View<'a> {
             at_ms: by.entry.claimed_ms,
         });
         shown.collect()
+    }
+
+    /// Collects what each device has said last of each other one's key.
+    fn verified(&self) -> BTreeMap<DeviceId, BTreeMap<DeviceId, Verification>> {
+        let mut verified: BTreeMap<DeviceId, BTreeMap<DeviceId, Verification>> = BTreeMap::new();
+        for (index, entry) in self.ledger.entries().iter().enumerate() {
+            let Action::Verify { device, method } = entry.entry.action else { continue };
+            if !self.verdicts.is_valid(index) {
+                continue;
+            }
+            let (lamport, at_ms) = (entry.entry.lamport, entry.entry.claimed_ms);
+            let said = Verification { method, at_ms, lamport, entry: entry.id };
+            let slot = verified.entry(device).or_default().entry(entry.entry.author).or_insert(said);
+            if (said.lamport, said.entry) > (slot.lamport, slot.entry) {
+                *slot = said;
+            }
+        }
+        verified
     }
 
     fn device_name(&self, id: DeviceId, origin: &Admitted) -> Name {

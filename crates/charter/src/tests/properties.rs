@@ -10,8 +10,8 @@ use super::{
     world::{HOUR, NOW, Person, ann_with_sheets, key, meet, name},
 };
 use crate::{
-    Action, Charter, Invitation, Keep, Newcomer, PublicKey, Received, Recovering, Role, Sheet, Subject,
-    Target,
+    Action, Charter, Invitation, Keep, Method, Newcomer, PublicKey, Received, Recovering, Role, Sheet,
+    Subject, Target,
     fold::{fold, is_settled},
     ledger::Ledger,
 };
@@ -48,6 +48,11 @@ enum Step {
     Recover {
         who: usize,
         again: bool,
+    },
+    Verify {
+        who: usize,
+        whom: usize,
+        back: bool,
     },
     Rename {
         who: usize,
@@ -138,6 +143,11 @@ impl World {
                 let which = if again { &self.sheets[1..] } else { &self.sheets[..2] };
                 let _ = self.people[who % count].recover(which);
             }
+            Step::Verify { who, whom, back } => {
+                let whom = self.people[whom % count].id();
+                let Person { key, charter } = &mut self.people[who % count];
+                let _ = charter.verify(whom, (!back).then_some(Method::Words), key, NOW);
+            }
             Step::Rename { who, subject } => {
                 let Person { key, charter } = &mut self.people[who % count];
                 let _ = charter.rename(subject, name(&format!("name {seed}")), key, NOW);
@@ -185,7 +195,7 @@ impl World {
                 member.map(|member| Action::Revoke { target: Target::Member(member), keep: parents.clone() })
             }
             Forgery::Recover(generation) => {
-                let keep = if whom % 2 == 0 { parents.clone() } else { Vec::new() };
+                let keep = if whom.is_multiple_of(2) { parents.clone() } else { Vec::new() };
                 let recovering =
                     Recovering { generation, device: name("new"), keep, next: None, signatures: Vec::new() };
                 let action = Action::Recover(recovering);
@@ -246,6 +256,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (at(), at(), role()).prop_map(|(who, whom, role)| Step::Role { who, whom, role }),
         1 => at().prop_map(|who| Step::Leave { who }),
         1 => (at(), any::<bool>()).prop_map(|(who, again)| Step::Recover { who, again }),
+        1 => (at(), at(), any::<bool>()).prop_map(|(who, whom, back)| Step::Verify { who, whom, back }),
         1 => (at(), subject).prop_map(|(who, subject)| Step::Rename { who, subject }),
         1 => (at(), at()).prop_map(|(who, invitation)| Step::Withdraw { who, invitation }),
         5 => (at(), prop::collection::vec(at(), 0..4), forgery, at(), at())

@@ -77,7 +77,7 @@ fn too_few_sheets_or_others_do_nothing() {
     // Nor does a changed program get further, which does not ask before it writes.
     let founding = ben.charter.ledger.at(0).id;
     let heads = ben.heads();
-    let mut action = recovering(&mut ben.clone(), &sheets);
+    let mut action = recovering(&ben, &sheets);
     if let Action::Recover(recovering) = &mut action {
         recovering.signatures.truncate(1);
     }
@@ -91,7 +91,7 @@ fn signatures_of_recovery_keys_serve_for_one_entry_only() {
     let (mut ann, sheets) = ann_with_sheets(2, 3);
     let mut ben = ann.bring(2, Role::Admin);
     let mut once = fresh(&mut ben, 3);
-    let action = recovering(&mut once, &sheets);
+    let action = recovering(&once, &sheets);
     let mut again = fresh(&mut ben, 4);
     let founding = ben.charter.ledger.at(0).id;
     meet(&mut [&mut ben, &mut once, &mut again]);
@@ -175,7 +175,7 @@ fn a_recovery_that_waits_for_a_flood_to_pass_is_not_locked_out() {
     assert_eq!(late.roster(), back.charter.roster());
 }
 
-fn recovering(person: &mut Person, sheets: &[Sheet]) -> Action {
+fn recovering(person: &Person, sheets: &[Sheet]) -> Action {
     let used = person.clone().recover_entry(sheets);
     used.expect("enough sheets")
 }

@@ -1,7 +1,7 @@
 use super::world::{HOUR, NOW, ann, key, meet, name};
 use crate::{
-    Act, Action, Charter, CommandError, InvitationState, Keep, Newcomer, PublicKey, RestoreError, Role,
-    Subject, Target, VoidReason,
+    Act, Action, Charter, CommandError, InvitationState, Keep, Method, Newcomer, PublicKey, RestoreError,
+    Role, Subject, Target, VoidReason,
 };
 
 #[test]
@@ -480,4 +480,34 @@ fn more_heads_than_an_entry_names_are_merged_and_nothing_needed_is_left_out() {
     let _ = ann.charter.remove_member(member, Keep::Seen, &ann.key, NOW).unwrap();
     assert_eq!(ann.charter.roster().void_entries(), [], "the remover had seen the renaming");
     assert_eq!(ann.heads().len(), 40 - 16 + 1);
+}
+
+#[test]
+fn what_a_device_says_of_anothers_key_is_known_to_all_until_it_takes_it_back_or_goes() {
+    let mut ann = ann();
+    let mut ben = ann.bring(2, Role::Member);
+    let _ = ann.charter.verify(ben.id(), Some(Method::Words), &ann.key, NOW).unwrap();
+    ben.hear(&ann);
+    let said = |person: &super::world::Person| {
+        let roster = person.charter.roster().clone();
+        roster.verifications(&ben_id(person)).map(|(by, said)| (*by, said.method)).collect::<Vec<_>>()
+    };
+    fn ben_id(person: &super::world::Person) -> wire::DeviceId {
+        let devices = person.charter.roster().devices();
+        devices.values().find(|device| device.role == Role::Member).unwrap().id
+    }
+    assert_eq!(said(&ben), [(ann.id(), Some(Method::Words))]);
+    let _ = ann.charter.verify(ben.id(), None, &ann.key, NOW + 1).unwrap();
+    ben.hear(&ann);
+    assert_eq!(said(&ben), [(ann.id(), None)]);
+    let own = ann.charter.verify(ann.id(), Some(Method::Words), &ann.key, NOW);
+    assert_eq!(own.map(drop), Err(CommandError::NoSuchTarget));
+    let stranger = wire::DeviceId::new(key(77).public());
+    assert_eq!(ann.charter.verify(stranger, None, &ann.key, NOW).map(drop), Err(CommandError::NoSuchTarget));
+    // A thief's word goes with his device.
+    let _ = ben.charter.verify(ann.id(), Some(Method::Emoji), &ben.key, NOW).unwrap();
+    ann.hear(&ben);
+    assert_eq!(ann.charter.roster().verifications(&ann.id()).count(), 1);
+    let _ = ann.charter.remove_device(ben.id(), Keep::Seen, &ann.key, NOW).unwrap();
+    assert_eq!(ann.charter.roster().verifications(&ann.id()).count(), 0);
 }

@@ -1,8 +1,8 @@
 //! Makes every vector from fixed keys. Uses the crate for what is to be accepted, and its own hands for the rest.
 
 use charter::{
-    Action, Admission, Charter, Entry, Founding, FoundingTerms, Hint, Invitation, Keep, Newcomer, PublicKey,
-    Received, Recovery, Role, Signed, Subject, Target, Terms,
+    Action, Admission, Charter, Entry, Founding, FoundingTerms, Hint, Invitation, Keep, Method, Newcomer,
+    PublicKey, Received, Recovery, Role, Signed, Subject, Target, Terms,
 };
 use crypto::{Entropy, SigningKey};
 use wire::{Blob, DeviceId, EntryId, Name, Signature};
@@ -378,7 +378,7 @@ fn recovered(maker: &mut Maker) {
         }
         signed(&entry, &fresh)
     };
-    maker.refuse("recover-by-one", "one key of two", error, with(&|by| drop(by.signatures.pop())));
+    maker.refuse("recover-by-one", "one key of two", error, with(&|by| by.signatures.truncate(1)));
     maker.refuse("recover-altered", "not what the keys signed", error, with(&|by| by.device = name("old")));
     let again =
         Entry { seq: 1, previous: Some(used.id), parents: vec![used.id], lamport: 2, ..entry.clone() };
@@ -392,6 +392,15 @@ fn recovered(maker: &mut Maker) {
     } else {
         maker.add("recover-rival", "accepted", "two uses at a time", "", rival.blob.0);
     }
+    let gone = DeviceId::new(key(9).public());
+    let said = charter.verify(gone, Some(Method::Emoji), &fresh, NOW + 2).unwrap();
+    let mut entry = entry_of(&said.blob);
+    maker.keep("verify", "signs were compared with the device that was removed", &said.blob);
+    if let Action::Verify { device, .. } = &mut entry.action {
+        *device = entry.author;
+    }
+    let reason = "\"no-such-target\"";
+    maker.add("verify-oneself", "void", "nobody compares keys with himself", reason, signed(&entry, &fresh));
     let words = sheets[0].to_words().to_string();
     let public = EntryId::new(*sheets[0].public().as_bytes()).to_string();
     let mut sheet = |name, comment: &str, text: String, expect: &str, detail: (&'static str, String)| {

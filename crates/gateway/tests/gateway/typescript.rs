@@ -6,13 +6,22 @@ use serde_json::Value;
 
 /// Translates the description's schemas into TypeScript, a type for each. Types cost the page no byte.
 pub(crate) fn types(openapi: &str) -> String {
-    let head = "import type { File } from './files';\n\nexport type * from './files';\n\n";
-    some_types(openapi, head, |name| !is_of_files(name))
+    let head = "import type { File } from './files';\n\nexport type * from './files';\nexport type * from './recovery';\n\n";
+    some_types(openapi, head, |name| !is_of_files(name) && !is_of_recovery(name))
+}
+
+/// Translates those about recovery sheets.
+pub(crate) fn recovery_types(openapi: &str) -> String {
+    some_types(openapi, "import type { Circle, Found } from './generated';\n\n", is_of_recovery)
 }
 
 /// Translates those about files, which stand beside the others: neither list is too long to read.
 pub(crate) fn file_types(openapi: &str) -> String {
     some_types(openapi, "import type { ApiError } from './generated';\n\n", is_of_files)
+}
+
+fn is_of_recovery(name: &str) -> bool {
+    name.contains("Sheet") || name.contains("Recover")
 }
 
 fn is_of_files(name: &str) -> bool {

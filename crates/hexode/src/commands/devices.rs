@@ -67,17 +67,27 @@ pub(super) fn full_name(device: &Device) -> String {
     format!("{}/{}", text::line(&device.member_name), text::line(&device.name))
 }
 
+/// Names the members who vouch for a device.
+pub(super) fn vouchers(device: &Device) -> String {
+    device.vouched_by.iter().map(|name| text::line(name)).collect::<Vec<_>>().join(", ")
+}
+
 /// Says whether and how a device's key was compared.
 pub(super) fn verified(device: &Device) -> String {
     match &device.verified {
         _ if device.this => String::new(),
+        None if device.new_key => "NO: NEW KEY".into(),
+        None if !device.vouched_by.is_empty() => format!("no; {} verified it", vouchers(device)),
         None => "no".into(),
         Some(verified) => {
             let how = match verified.method {
                 VerifyMethod::Words => "by words",
+                VerifyMethod::Emoji => "by signs",
                 VerifyMethod::Qr => "by code",
+                VerifyMethod::Accepted => "accepted",
             };
-            format!("{how}, {}", time::minute(verified.at_ms))
+            let by = verified.by.as_deref().map(|by| format!(" on {}", text::line(by))).unwrap_or_default();
+            format!("{how}{by}, {}", time::minute(verified.at_ms))
         }
     }
 }

@@ -1,7 +1,10 @@
 use clap::Subcommand;
 use node::api::{Member, SetRole, Share};
 
-use super::invite::{NewRole, role_name};
+use super::{
+    devices::vouchers,
+    invite::{NewRole, role_name},
+};
 use crate::{failure::Failure, resolve, session::Session, table::Table, text};
 
 /// List the circle's members, remove one, give one another role
@@ -83,11 +86,15 @@ fn table(members: &[Member]) -> String {
     for member in members {
         let devices = member.devices.iter().map(|device| {
             let verified = match &device.verified {
-                _ if device.this => "",
-                Some(_) => ": verified",
-                None => ": not verified",
+                _ if device.this => String::new(),
+                Some(_) => ": verified".into(),
+                None if device.new_key => ": NEW KEY, not verified".into(),
+                None if !device.vouched_by.is_empty() => {
+                    format!(": not verified by you; {} verified it", vouchers(device))
+                }
+                None => ": not verified".into(),
             };
-            text::line(&device.name) + verified
+            text::line(&device.name) + &verified
         });
         table.row([
             member.id.short(),

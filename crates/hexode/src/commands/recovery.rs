@@ -1,5 +1,5 @@
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal, Read, Write},
     str::FromStr,
 };
 
@@ -61,19 +61,17 @@ impl Args {
                 session.answer(&recovery, || show(&recovery))
             }
             Act::Check => {
-                let mut lines = Lines::new();
-                let words = lines.next("The words of the sheet: ")?.unwrap_or_default();
+                let words = next_line("The words of the sheet: ")?.unwrap_or_default();
                 let number = session.client.check_sheet(circle.id, &SheetWords { words }).await?;
                 session
                     .answer(&number, || format!("This is sheet {number} of “{}”.\n", session::name(&circle)))
             }
             Act::Use { renew, yes } => {
                 let recovery = session.client.recovery(circle.id).await?;
-                let mut lines = Lines::new();
                 let mut sheets = Vec::new();
                 while sheets.len() < usize::from(recovery.needed) {
                     let prompt = format!("Sheet {} of {}: ", sheets.len() + 1, recovery.needed);
-                    match lines.next(&prompt)? {
+                    match next_line(&prompt)? {
                         Some(words) => sheets.push(words),
                         None => break,
                     }
@@ -174,29 +172,20 @@ fn show(recovery: &Recovery) -> String {
     shown
 }
 
-/// Lines that a person types or a program gives.
-struct Lines;
-
-impl Lines {
-    fn new() -> Self {
-        Self
-    }
-
-    /// Returns the next line that is not empty; nothing at the end.
-    fn next(&mut self, prompt: &str) -> Result<Option<String>, Failure> {
-        loop {
-            if io::stdin().is_terminal() {
-                let mut stderr = io::stderr().lock();
-                write!(stderr, "{prompt}")?;
-                stderr.flush()?;
-            }
-            let mut line = String::new();
-            if io::Read::take(io::stdin().lock(), LINE_BYTES).read_line(&mut line)? == 0 {
-                return Ok(None);
-            }
-            if !line.trim().is_empty() {
-                return Ok(Some(line.trim().to_owned()));
-            }
+/// Reads the next line that is not empty, from a person or a program; nothing at the end.
+fn next_line(prompt: &str) -> Result<Option<String>, Failure> {
+    loop {
+        if io::stdin().is_terminal() {
+            let mut stderr = io::stderr().lock();
+            write!(stderr, "{prompt}")?;
+            stderr.flush()?;
+        }
+        let mut line = String::new();
+        if io::stdin().lock().take(LINE_BYTES).read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if !line.trim().is_empty() {
+            return Ok(Some(line.trim().to_owned()));
         }
     }
 }

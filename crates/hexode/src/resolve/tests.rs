@@ -13,6 +13,8 @@ fn device_of(member: u8, member_name: &str, id: u8, name: &str) -> Device {
         this: false,
         since_ms: 0,
         verified: None,
+        vouched_by: Vec::new(),
+        new_key: false,
         connected: false,
     }
 }

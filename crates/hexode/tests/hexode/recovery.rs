@@ -3,7 +3,8 @@
 use crate::device::{Device, assert_says};
 
 fn words(sheets: &serde_json::Value, number: usize) -> String {
-    sheets["sheets"][number - 1]["words"].as_str().unwrap().to_owned()
+    let sheet = sheets.get("sheets").and_then(|sheets| sheets.get(number - 1));
+    sheet.and_then(|sheet| sheet.get("words")).and_then(|words| words.as_str()).unwrap().to_owned()
 }
 
 #[test]

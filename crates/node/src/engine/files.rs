@@ -18,7 +18,7 @@ use vault::{
 use wire::{ConversationId, DeviceId, FileId, MemberId, Opening};
 use zeroize::Zeroizing;
 
-use super::{CircleState, Ctx, Effect, talk::content_of, view::VERIFICATION};
+use super::{CircleState, Ctx, Effect, talk::content_of};
 use crate::{
     api::{self, ApiError, ErrorKind},
     files::{Command, Progress, Report, Turn, has_room},
@@ -296,9 +296,8 @@ impl CircleState {
             return Ok(true);
         }
         let records = vault.verifications(self.row)?;
-        let Some(record) = records.iter().find(|record| record.device == *device) else { return Ok(false) };
-        let statement = self.verification_statement(device, record.method.into(), record.at_ms);
-        Ok(self.me.verify(VERIFICATION, &[&statement], &record.signature).is_ok())
+        let record = records.iter().find(|record| record.device == *device);
+        Ok(self.verified_view(device, record).is_some())
     }
 
     /// Returns how many bytes of files may still be taken on.

@@ -72,6 +72,12 @@ impl Access<'_, '_> {
             let entry =
                 circle.charter.recover(&given, next, device, &circle.key, now_ms).map_err(refused)?;
             access.after_removal(circle, entry)?;
+            // It reads other conversations than before: all that both ends said of them on a link is over.
+            let linked: Vec<_> = circle.links.keys().copied().collect();
+            for device in linked {
+                let reason = tunnel::CloseReason::Done;
+                circle.command(&mut access.ctx, tunnel::Command::Close { device, reason });
+            }
             let recovery = circle.charter.roster().recovery().cloned();
             let recovery = recovery.ok_or_else(|| refused(CommandError::NoRecovery))?;
             Ok(shown(circle.view(), &recovery, &sheets))
@@ -122,7 +128,7 @@ impl CircleState {
         tx.set_setting(&self.setting(NOTICED), &wire::encode(&used.entry))
     }
 
-    /// The uses of the sheets that had not been made before somebody came are no news to him.
+    /// Tells whether this device's person need not be told of a use of the sheets.
     fn has_noticed(&self, entry: &EntryId, device: &DeviceId) -> bool {
         *device == self.me || self.recovery_noticed == Some(*entry)
     }

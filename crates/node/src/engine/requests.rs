@@ -6,16 +6,10 @@ use charter::{Charter, FoundingTerms, Hint, Invitation, Keep, Newcomer, Terms};
 use crypto::SigningKey;
 use journal::{Content, Descriptor, Post};
 use tokio::sync::oneshot;
-use vault::{
-    CircleState as Standing, EntryKind, IssuedInvitation, NewCircle, TimelinePosition, VerificationRecord,
-};
-use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, Name, Signature};
+use vault::{CircleState as Standing, EntryKind, IssuedInvitation, NewCircle, TimelinePosition};
+use wire::{CircleId, ConversationId, DeviceId, EntryId, MemberId, Name};
 
-use super::{
-    Access, CircleState, Effect, RequestError,
-    circle::Pending,
-    view::{VERIFICATION, hex},
-};
+use super::{Access, CircleState, Effect, RequestError, circle::Pending, view::hex};
 use crate::api::{self, ApiError, ErrorKind};
 
 impl Access<'_, '_> {
@@ -248,7 +242,11 @@ impl Access<'_, '_> {
         self.with(id, |access, circle| {
             let device = access.device(circle, device)?;
             let digest = circle.safety_digest(&device.id);
-            Ok(api::SafetyWords { words: crate::words::words(&digest), code: code(&digest), device })
+            let signs = crate::emoji::emoji(&digest).into_iter();
+            let emoji =
+                signs.map(|(sign, name)| api::Sign { sign: sign.into(), name: name.into() }).collect();
+            let words = crate::words::words(&digest);
+            Ok(api::SafetyWords { words, emoji, code: code(&digest), device })
         })
     }
 
@@ -268,14 +266,15 @@ impl Access<'_, '_> {
                     return Err(ApiError::new(ErrorKind::Peer, message).hint(hint).into());
                 }
             }
-            let at_ms = access.ctx.time.wall_ms;
-            let statement = circle.verification_statement(&device.id, request.method, at_ms);
-            let signature = Signature(circle.key.sign(VERIFICATION, &[&statement]));
-            let record =
-                VerificationRecord { device: device.id, method: request.method.into(), at_ms, signature };
-            access.ctx.tx.set_verification(circle.row, &record)?;
-            circle.put_back_noticed(access.ctx.tx)?;
-            circle.recovery_verified(access.ctx.tx, &device.id)?;
+            let now_ms = access.ctx.time.wall_ms;
+            let method = Some(request.method.into());
+            let entry =
+                circle.charter.verify(device.id, method, &circle.key, now_ms).map_err(ApiError::from)?;
+            circle.charter_grew(&mut access.ctx, vec![entry], None)?;
+            if request.method != api::VerifyMethod::Accepted {
+                circle.put_back_noticed(access.ctx.tx)?;
+                circle.recovery_verified(access.ctx.tx, &device.id)?;
+            }
             access.device(circle, device.id)
         })
     }
@@ -284,6 +283,10 @@ impl Access<'_, '_> {
         self.as_member(id, |access, circle| {
             let device = access.device(circle, device)?;
             access.ctx.tx.remove_verification(circle.row, &device.id)?;
+            let now_ms = access.ctx.time.wall_ms;
+            let entry =
+                circle.charter.verify(device.id, None, &circle.key, now_ms).map_err(ApiError::from)?;
+            circle.charter_grew(&mut access.ctx, vec![entry], None)?;
             access.device(circle, device.id)
         })
     }

@@ -32,6 +32,7 @@ impl CircleState {
                 .trouble
                 .clone()
                 .or_else(|| self.recovery_trouble())
+                .or_else(|| self.new_keys_trouble())
                 .or_else(|| self.put_back_trouble())
                 .or_else(|| self.share_trouble()),
             rendezvous: self.dht_view(),
@@ -63,6 +64,7 @@ impl CircleState {
     /// Shows all live devices.
     pub(crate) fn devices_view(&self, access: &Access<'_, '_>) -> Result<Vec<api::Device>, StoreError> {
         let verified = access.ctx.tx.verifications(self.row)?;
+        let compared = self.compared_keys();
         let roster = self.charter.roster();
         let mut devices: Vec<_> = roster
             .devices()
@@ -78,13 +80,9 @@ impl CircleState {
                     role: device.role.into(),
                     this: device.id == self.me,
                     since_ms: device.since_ms,
-                    verified: record.and_then(|record| {
-                        let method = record.method.into();
-                        let statement = self.verification_statement(&device.id, method, record.at_ms);
-                        // The record is this device's own signed word; one that does not check is not shown.
-                        self.me.verify(VERIFICATION, &[&statement], &record.signature).ok()?;
-                        Some(api::Verified { at_ms: record.at_ms, method })
-                    }),
+                    verified: self.verified_view(&device.id, record),
+                    vouched_by: self.vouched_by(&device.id),
+                    new_key: self.has_new_key(device, &compared),
                     connected: self.links.contains_key(&device.id),
                 }
             })
@@ -376,15 +374,6 @@ impl From<VerificationMethod> for api::VerifyMethod {
         match method {
             VerificationMethod::Words => Self::Words,
             VerificationMethod::QrCode => Self::Qr,
-        }
-    }
-}
-
-impl From<api::VerifyMethod> for VerificationMethod {
-    fn from(method: api::VerifyMethod) -> Self {
-        match method {
-            api::VerifyMethod::Words => Self::Words,
-            api::VerifyMethod::Qr => Self::QrCode,
         }
     }
 }

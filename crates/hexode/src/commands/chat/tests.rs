@@ -29,7 +29,9 @@ fn device(of: u8) -> Device {
         role: Role::Member,
         this: of == 0,
         since_ms: NOON,
-        verified: (of == 1).then_some(Verified { at_ms: NOON, method: VerifyMethod::Words }),
+        verified: (of == 1).then_some(Verified { at_ms: NOON, method: VerifyMethod::Words, by: None }),
+        vouched_by: Vec::new(),
+        new_key: false,
         connected: of == 1,
     }
 }

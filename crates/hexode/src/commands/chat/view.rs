@@ -16,7 +16,11 @@ use super::{
     wrap::{cut, wrap},
 };
 use crate::{
-    commands::{devices::verified, invite::role_name, status::whereto},
+    commands::{
+        devices::{verified, vouchers},
+        invite::role_name,
+        status::whereto,
+    },
     session, text, time,
 };
 
@@ -279,9 +283,13 @@ fn members(app: &App) -> Text<'static> {
                 lines.push(Line::from(format!("   {}: this device", text::line(&device.name))));
                 continue;
             }
-            let checked = match verified(device).as_str() {
-                "no" => "not verified".to_owned(),
-                how => format!("verified {how}"),
+            let checked = match device.verified {
+                Some(_) => format!("verified {}", verified(device)),
+                None if device.new_key => "NEW KEY, not verified".to_owned(),
+                None if !device.vouched_by.is_empty() => {
+                    format!("not verified by you; {} verified it", vouchers(device))
+                }
+                None => "not verified".to_owned(),
             };
             lines.push(Line::from(format!("   {}: {checked}", text::line(&device.name))));
             if let Some(tunnel) = app.tunnels.iter().find(|tunnel| tunnel.device.id == device.id) {
