@@ -328,10 +328,13 @@ impl Engine {
         let Some(open) = self.open.as_ref() else { return false };
         let tunnel::Event::Frame { device, .. } = event else { return false };
         let from_another = open.circles.get(circle).is_some_and(|circle| circle.is_of_another(device));
-        Self::may_be_light(event)
-            && from_another
-            && open.circles.values().all(CircleState::owes_nothing)
-            && self.deadline().is_none_or(|due| due > now)
+        Self::may_be_light(event) && from_another && self.owes_nothing(now)
+    }
+
+    /// Tells whether nothing is due, and nothing that was put off waits for the next turn.
+    pub(crate) fn owes_nothing(&self, now: Duration) -> bool {
+        let circles = self.open.iter().flat_map(|open| open.circles.values());
+        circles.into_iter().all(CircleState::owes_nothing) && self.deadline().is_none_or(|due| due > now)
     }
 
     /// Returns when the next turn is due although nothing comes in.
@@ -501,10 +504,18 @@ impl Open {
 
 /// A request made of a closure and the channel for its answer.
 pub(crate) struct Call<T, F> {
-    pub(crate) is_act: bool,
-    pub(crate) act: Option<F>,
-    pub(crate) found: Option<Result<T, ApiError>>,
-    pub(crate) answer: oneshot::Sender<Result<T, ApiError>>,
+    is_act: bool,
+    act: Option<F>,
+    found: Option<Result<T, ApiError>>,
+    answer: oneshot::Sender<Result<T, ApiError>>,
+}
+
+impl<T, F> Call<T, F> {
+    /// Makes a request, and the other end of the channel for its answer.
+    pub(crate) fn new(act: F, is_act: bool) -> (Self, oneshot::Receiver<Result<T, ApiError>>) {
+        let (answer, found) = oneshot::channel();
+        (Self { is_act, act: Some(act), found: None, answer }, found)
+    }
 }
 
 impl<T, F> Request for Call<T, F>

@@ -228,7 +228,10 @@ impl Node {
 
     /// Sends a message; returns when it is stored durably on this device.
     pub async fn send(&self, circle: CircleId, request: api::Send) -> Result<api::Message, ApiError> {
-        self.call(move |access| access.send(circle, &request)).await
+        let (call, answer) =
+            Call::new(move |access: &mut Access<'_, '_>| access.send(circle, &request), true);
+        self.shell.order_short(Box::new(call));
+        answered(answer).await
     }
 
     /// Sets how much of this device a member's messages may take.
@@ -528,10 +531,9 @@ impl Node {
         T: Send + 'static,
         F: FnOnce(&mut Access<'_, '_>) -> Result<T, RequestError> + Send + 'static,
     {
-        let (answer, found) = oneshot::channel();
-        let call = Call { act: Some(act), found: None, answer, is_act };
+        let (call, answer) = Call::new(act, is_act);
         self.shell.order(Order::Input(Input::Request(Box::new(call))));
-        found.await.unwrap_or_else(|_| Err(stopped()))
+        answered(answer).await
     }
 
     async fn look<T, F>(&self, look: F) -> Result<T, ApiError>
@@ -543,4 +545,8 @@ impl Node {
         self.shell.order(Order::Look(Box::new(move |engine| drop(answer.send(look(engine))))));
         found.await.map_err(|_| stopped())
     }
+}
+
+async fn answered<T>(answer: oneshot::Receiver<Result<T, ApiError>>) -> Result<T, ApiError> {
+    answer.await.unwrap_or_else(|_| Err(stopped()))
 }

@@ -18,12 +18,12 @@ use tokio::{
 };
 use tunnel::Tunnel;
 use vault::{Passphrase, Tries};
-use wire::CircleId;
+use wire::{CircleId, Frame};
 
 use crate::{
     api::{self, ApiError},
     early::Early,
-    engine::{Answer, Effect, Engine, Input, Setup, Time},
+    engine::{Answer, Effect, Engine, Input, Request, Setup, Time},
     files::{Command, FilesShell, Jobs},
 };
 
@@ -62,6 +62,7 @@ pub(crate) enum Opening {
 #[derive(Debug, Clone)]
 pub(crate) struct Shell {
     orders: Orders,
+    core: Weak<Mutex<Core>>,
     pub(crate) events: broadcast::Sender<api::Event>,
     pub(crate) access: Arc<AtomicU64>,
     pub(crate) jobs: Jobs,
@@ -95,14 +96,15 @@ impl Shell {
         let (queue, orders) = unbounded();
         let (events, _) = broadcast::channel(EVENTS);
         let queue = Orders { queue, open: Arc::default() };
-        (Self { orders: queue, events, access: Arc::default(), jobs: Jobs::default() }, orders)
+        let (access, jobs) = (Arc::default(), Jobs::default());
+        (Self { orders: queue, core: Weak::new(), events, access, jobs }, orders)
     }
 
     /// Starts the engine's thread. Tunnels run on the current tokio runtime.
     pub(crate) fn start(setup: Setup) -> Result<Self, std::io::Error> {
-        let (shell, queue) = Self::new();
+        let (mut shell, queue) = Self::new();
         let (started, runtime) = (Instant::now(), Handle::current());
-        let Self { orders, events, access, jobs } = shell.clone();
+        let Self { orders, events, access, jobs, .. } = shell.clone();
         let core = Arc::new_cyclic(|this: &Weak<Mutex<Core>>| {
             let engine = Engine::new(setup, Box::new(OsEntropy), time(started));
             let files = FilesShell::new(runtime.clone(), orders.clone(), jobs);
@@ -119,20 +121,66 @@ impl Shell {
                 this,
                 tunnels,
                 starts: 0,
+                pace: Pace::new(started),
             })
         });
+        shell.core = Arc::downgrade(&core);
         thread::Builder::new().name("engine".into()).spawn(move || run(&core, &queue))?;
         Ok(shell)
     }
 
-    /// Queues an order; `false` if the thread has ended.
-    pub(crate) fn order(&self, order: Order) -> bool {
-        self.orders.give(order)
+    /// Queues an order.
+    pub(crate) fn order(&self, order: Order) {
+        self.orders.give(order);
+    }
+
+    /// Carries out a short request: here and now if the engine rests and the disk is quick, otherwise in its turn.
+    pub(crate) fn order_short(&self, request: Box<dyn Request>) {
+        let input = Input::Request(request);
+        let left = Core::while_it_rests(&self.core, &self.orders, input, |core, input| {
+            if !core.pace.is_quick(Instant::now()) || !core.engine.owes_nothing(core.started.elapsed()) {
+                return Some(input);
+            }
+            core.paced_turn(input);
+            None
+        });
+        if let Some(input) = left {
+            self.orders.give(Order::Input(input));
+        }
+    }
+}
+
+/// How long short turns take, and when the last turn ended.
+///
+/// A short turn is sooner done by whoever brings the work than the engine's thread is woken for it, and what it sends
+/// goes out without waking the tunnels' thread anew. But while it lasts no packet is read: so none is run there
+/// after a disk has shown that it may keep one waiting, nor while one follows the other, whose commits are better shared.
+#[derive(Debug)]
+struct Pace {
+    ended: Instant,
+    slow_until: Instant,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Self { ended: now, slow_until: now }
+    }
+
+    /// Takes note of a turn that was run by whoever brought the work.
+    fn note(&mut self, begun: Instant, now: Instant) {
+        self.ended = now;
+        if now.duration_since(begun) > SHORT {
+            self.slow_until = now + SLOW;
+        }
+    }
+
+    fn is_quick(&self, now: Instant) -> bool {
+        now >= self.slow_until && now.saturating_duration_since(self.ended) >= REST
     }
 }
 
 /// The engine with all that it acts upon. Its thread holds it while it works; in between, a tunnel's thread may take it
-/// for a turn that writes nothing, which is sooner done than another thread is woken.
+/// for a turn that is sooner done than another thread is woken.
 struct Core {
     engine: Engine,
     started: Instant,
@@ -148,6 +196,7 @@ struct Core {
     /// How many tunnels were started. What an earlier one of a circle still says is not taken for a later one's.
     starts: u64,
     files: FilesShell,
+    pace: Pace,
 }
 
 /// A circle's tunnel.
@@ -219,6 +268,7 @@ impl Core {
             }
         }
         self.turn(inputs);
+        self.pace.ended = Instant::now();
         self.orders.done(taken);
         false
     }
@@ -233,18 +283,41 @@ impl Core {
         self.carry_effects(effects);
     }
 
-    /// Runs a turn over what a tunnel reports, if it writes nothing; otherwise gives it back.
-    fn light_turn(&mut self, start: u64, circle: CircleId, event: tunnel::Event) -> Option<tunnel::Event> {
-        if !self.is_current(start, &circle) || !self.engine.is_light(&circle, &event, self.started.elapsed())
-        {
+    /// Runs a turn over what a tunnel reports, if it is a [light](Engine::is_light) one, or a short one and the disk is
+    /// quick; otherwise gives it back.
+    fn tunnel_turn(&mut self, start: u64, circle: CircleId, event: tunnel::Event) -> Option<tunnel::Event> {
+        let now = self.started.elapsed();
+        if !self.is_current(start, &circle) {
             return Some(event);
         }
-        self.turn(vec![Input::Tunnel(circle, event, Early::none())]);
-        let due = self.engine.deadline();
-        if due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm)) {
-            self.orders.give(Order::Wake);
+        let input = |event| Input::Tunnel(circle, event, Early::none());
+        if self.engine.is_light(&circle, &event, now) {
+            self.turn(vec![input(event)]);
+            self.see_what_is_due();
+        } else if self.pace.is_quick(Instant::now()) && self.engine.owes_nothing(now) && is_short(&event) {
+            self.paced_turn(input(event));
+        } else {
+            return Some(event);
         }
         None
+    }
+
+    /// Runs a turn that may store something, on a thread that is not the engine's.
+    fn paced_turn(&mut self, input: Input) {
+        let begun = Instant::now();
+        self.turn(vec![input]);
+        self.pace.note(begun, Instant::now());
+        self.see_what_is_due();
+    }
+
+    /// Wakes the engine's thread if something becomes due sooner than it knows.
+    fn see_what_is_due(&mut self) {
+        let due = self.engine.deadline();
+        if due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm)) {
+            // Once is enough.
+            self.alarm = due;
+            self.orders.give(Order::Wake);
+        }
     }
 
     /// Carries out an order that is not part of a turn; `true` ends the thread.
@@ -352,22 +425,20 @@ impl Core {
         self.files.carry_out(command, tunnel);
     }
 
-    /// Runs a [light turn](Self::light_turn) at once if the engine rests: if nothing is queued before it; otherwise gives the
-    /// event back.
-    fn try_light_turn(
+    /// Lets `run` have the engine if it rests: if nothing is queued before `work`; what `run` does not take comes back.
+    fn while_it_rests<T>(
         this: &Weak<Mutex<Self>>,
         orders: &Orders,
-        start: u64,
-        circle: CircleId,
-        event: tunnel::Event,
-    ) -> Option<tunnel::Event> {
-        if !Engine::may_be_light(&event) || !orders.are_done() {
-            return Some(event);
+        work: T,
+        run: impl FnOnce(&mut Self, T) -> Option<T>,
+    ) -> Option<T> {
+        if !orders.are_done() {
+            return Some(work);
         }
-        let Some(core) = this.upgrade() else { return Some(event) };
+        let Some(core) = this.upgrade() else { return Some(work) };
         // What this thread told the engine before is done, or it would be in the queue; so the order holds.
-        let Ok(mut core) = core.try_lock() else { return Some(event) };
-        core.light_turn(start, circle, event)
+        let Ok(mut core) = core.try_lock() else { return Some(work) };
+        run(&mut core, work)
     }
 
     fn start_tunnel(&mut self, config: tunnel::Config) {
@@ -380,7 +451,13 @@ impl Core {
             let (orders, this) = (orders.clone(), self.this.clone());
             // Frames hold their link's credit until the engine has dropped them, so this queue is bounded.
             Arc::new(move |event| {
-                let Some(event) = Self::try_light_turn(&this, &orders, start, circle, event) else { return };
+                let left = if Engine::may_be_light(&event) || is_short(&event) {
+                    let run = |core: &mut Self, event| core.tunnel_turn(start, circle, event);
+                    Self::while_it_rests(&this, &orders, event, run)
+                } else {
+                    Some(event)
+                };
+                let Some(event) = left else { return };
                 let early = Early::of(&event);
                 orders.give(Order::Tunnel(start, circle, event, early.clone()));
                 early.vouched();
@@ -416,6 +493,11 @@ impl Core {
     }
 }
 
+/// Tells whether a turn over an event is short: it brings few entries.
+fn is_short(event: &tunnel::Event) -> bool {
+    matches!(event, tunnel::Event::Frame { bytes, .. } if bytes.len() <= SMALL && Frame::is_entries(bytes))
+}
+
 fn event_weight(event: &tunnel::Event) -> usize {
     match event {
         tunnel::Event::Frame { bytes, .. } => bytes.len(),
@@ -423,9 +505,37 @@ fn event_weight(event: &tunnel::Event) -> usize {
     }
 }
 
+/// How long a turn may keep the tunnels' thread from its packets: a quarter of what lies between two of a voice call.
+const SHORT: Duration = Duration::from_millis(5);
+/// For how long a disk that took longer is not trusted.
+const SLOW: Duration = Duration::from_secs(60);
+/// How long after a turn the next one is not run by whoever brings it: what comes one after the other shares a commit.
+const REST: Duration = Duration::from_micros(100);
+/// The largest frame that is worked on by the thread that brings it.
+const SMALL: usize = 4096;
 /// How many inputs share one turn at most.
 const TURN_INPUTS: usize = 512;
 /// How many bytes of frames share one turn at most.
 const TURN_BYTES: usize = 1 << 20;
 /// How many events a listener may lag behind.
 pub(crate) const EVENTS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_disk_and_a_turn_just_before_send_the_next_to_the_engines_thread() {
+        let start = Instant::now();
+        let at = |micros| start + Duration::from_micros(micros);
+        let mut pace = Pace::new(start);
+        assert!(!pace.is_quick(at(99)) && pace.is_quick(at(100)));
+        pace.note(at(100), at(300));
+        assert!(!pace.is_quick(at(399)) && pace.is_quick(at(400)));
+        pace.note(at(400), at(5400));
+        assert!(pace.is_quick(at(5500)), "five milliseconds are no more than may be");
+        pace.note(at(6000), at(11_001));
+        assert!(!pace.is_quick(at(1_000_000)) && !pace.is_quick(at(60_011_000)));
+        assert!(pace.is_quick(at(60_011_001)));
+    }
+}

@@ -152,6 +152,11 @@ impl Frame {
         bytes.first() == Some(&RECEIPTS)
     }
 
+    /// Tells whether an encoded frame is one of entries.
+    pub fn is_entries(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&ENTRIES)
+    }
+
     fn check(&self) -> Result<(), DecodeError> {
         match self {
             Self::CharterHave(ids) => DecodeError::check_count("charter ids", ids.len(), limits::HAVE),
@@ -214,7 +219,8 @@ fn check_len(blob: &Blob, limit: usize) -> Result<(), DecodeError> {
     if found > limit { Err(DecodeError::TooLong { limit, found }) } else { Ok(()) }
 }
 
-/// The place of `Receipts` among the kinds of frames, which is how an encoded frame begins.
+/// The places of `Entries` and `Receipts` among the kinds of frames, which is how an encoded frame begins.
+const ENTRIES: u8 = 4;
 const RECEIPTS: u8 = 5;
 
 #[cfg(test)]
@@ -256,6 +262,7 @@ mod tests {
         ] {
             let bytes = frame.encode();
             assert_eq!(Frame::is_receipts(&bytes), matches!(frame, Frame::Receipts(..)));
+            assert_eq!(Frame::is_entries(&bytes), matches!(frame, Frame::Entries(..)));
             assert_eq!(Frame::decode(&bytes), Ok(frame));
         }
     }
