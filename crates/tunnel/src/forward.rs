@@ -76,6 +76,15 @@ pub(crate) struct Leg {
     filled: Notify,
 }
 
+/// Who is to be told of what was queued.
+#[derive(Default)]
+struct Wakes {
+    legs: Vec<Arc<Leg>>,
+    receiver: bool,
+    /// Those who tell others for whom this device forwards.
+    talk: bool,
+}
+
 struct Arrived {
     from: DeviceId,
     packet: Bytes,
@@ -169,12 +178,35 @@ impl Forwarding {
             leg.push(Passage { course: Course::To, device: through.peer, packet: contents.slice(at..end) });
             at = end;
         }
+        leg.filled.notify_one();
     }
 
-    /// Takes a packet that came on the link to `from`: passes it on, or keeps it for this device.
-    fn handle(&self, from: DeviceId, passage: Passage, now: Instant) {
-        let mut state = self.state();
-        let state = &mut *state;
+    /// Takes packets that came together on the link to `from`: passes them on, or keeps them for this device.
+    fn handle(&self, from: DeviceId, passages: impl IntoIterator<Item = Passage>, now: Instant) {
+        let (mut state, mut wakes) = (self.state(), Wakes::default());
+        for passage in passages {
+            self.handle_one(&mut state, from, passage, now, &mut wakes);
+        }
+        let receiver = if wakes.receiver { state.receiver.take() } else { None };
+        drop(state);
+        // Each is woken once, when all is there.
+        wakes.legs.iter().for_each(|leg| leg.filled.notify_one());
+        if let Some(receiver) = receiver {
+            receiver.wake();
+        }
+        if wakes.talk {
+            self.changed();
+        }
+    }
+
+    fn handle_one(
+        &self,
+        state: &mut State,
+        from: DeviceId,
+        passage: Passage,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) {
         let known = |device| state.allowed.contains(device) && *device != self.own;
         if !known(&from) || !known(&passage.device) || from == passage.device || !state.is_direct(&from) {
             return;
@@ -185,16 +217,20 @@ impl Forwarding {
         }
         match passage.course {
             Course::To => {
-                let Some(to) = state.direct(&passage.device).cloned() else { return };
+                let Some(to) = state.legs.get(&passage.device).filter(|leg| leg.is_direct()) else { return };
                 match state.budget.spend(from, passage.device, passage.packet.len(), now) {
                     Decision::Forward => {}
                     Decision::Drop => return,
                     // He is not to count on this device any more.
-                    Decision::DropFirst => return self.changed(),
+                    Decision::DropFirst => {
+                        wakes.talk = true;
+                        return;
+                    }
                 }
-                let pair = Pair::of(from, passage.device);
                 if !to.push(Passage { course: Course::From, device: from, packet: passage.packet }) {
-                    state.budget.dropped(pair);
+                    state.budget.dropped(Pair::of(from, passage.device));
+                } else if !wakes.legs.iter().any(|leg| Arc::ptr_eq(leg, to)) {
+                    wakes.legs.push(to.clone());
                 }
             }
             Course::From => {
@@ -202,11 +238,7 @@ impl Forwarding {
                     return;
                 }
                 let arrived = Arrived { from: passage.device, packet: passage.packet };
-                if state.arrived.push(from, arrived)
-                    && let Some(receiver) = state.receiver.take()
-                {
-                    receiver.wake();
-                }
+                wakes.receiver |= state.arrived.push(from, arrived);
             }
         }
     }
@@ -296,7 +328,7 @@ impl Forwarding {
 
 impl State {
     fn direct(&self, device: &DeviceId) -> Option<&Arc<Leg>> {
-        self.legs.get(device).filter(|leg| leg.direct.load(Ordering::Relaxed))
+        self.legs.get(device).filter(|leg| leg.is_direct())
     }
 
     fn is_direct(&self, device: &DeviceId) -> bool {
@@ -313,17 +345,29 @@ impl State {
 }
 
 impl Leg {
-    /// Queues a packet; `false` means that it was dropped.
-    fn push(&self, passage: Passage) -> bool {
-        let queued = self.outlet().push((passage.course, passage.device), passage);
-        if queued {
-            self.filled.notify_one();
-        }
-        queued
+    fn is_direct(&self) -> bool {
+        self.direct.load(Ordering::Relaxed)
     }
 
-    fn pop(&self) -> Option<Passage> {
-        self.outlet().pop().map(|(_, passage)| passage)
+    /// Queues a packet; `false` means that it was dropped. Whoever transmits is to be told.
+    fn push(&self, passage: Passage) -> bool {
+        self.outlet().push((passage.course, passage.device), passage)
+    }
+
+    /// Takes packets while there is room for them, at least one if any waits.
+    fn take(&self, passages: &mut Vec<Passage>, most: usize, mut room: usize) {
+        let mut outlet = self.outlet();
+        while passages.len() < most
+            && let Some((_, passage)) = outlet.pop()
+        {
+            let needed = passage.room();
+            passages.push(passage);
+            // The largest that there may be decides, so that none has to be put back.
+            room = room.saturating_sub(needed);
+            if room < LARGEST {
+                break;
+            }
+        }
     }
 
     fn outlet(&self) -> MutexGuard<'_, FairQueue<(Course, DeviceId), Passage>> {
@@ -348,6 +392,9 @@ impl Weigh for Arrived {
         self.packet.len()
     }
 }
+
+/// What the largest packet takes where datagrams wait.
+const LARGEST: usize = 2048;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use iroh::{
     TransportAddr,
@@ -23,7 +23,7 @@ use wire::DeviceId;
 
 use super::{
     Forwarding, Leg, Through,
-    message::{NOTICE, Notice, Packed, Unpacker},
+    message::{NOTICE, Notice, Packed, Passage, Unpacker},
 };
 use crate::{
     framing,
@@ -71,38 +71,45 @@ async fn receive(forwarding: Arc<Forwarding>, leg: Arc<Leg>, connection: Connect
     let mut datagrams = vec![Bytes::new(); BATCH];
     // The link's reader tells the shell when the connection is gone.
     while let Ok(count) = connection.read_many_datagrams(&mut datagrams).await {
-        let now = Instant::now();
-        for datagram in datagrams.iter_mut().take(count) {
-            match unpacker.take(std::mem::take(datagram)) {
-                Ok(Some(passage)) => forwarding.handle(leg.device, passage, now),
-                Ok(None) => {}
-                Err(_) => {
-                    garbage(&connection);
-                    return;
-                }
-            }
+        let taken = datagrams.iter_mut().take(count).map(|datagram| unpacker.take(std::mem::take(datagram)));
+        let passages: Result<Vec<_>, _> = taken.filter_map(Result::transpose).collect();
+        match passages {
+            Ok(passages) => forwarding.handle(leg.device, passages, Instant::now()),
+            Err(_) => return garbage(&connection),
         }
     }
 }
 
-/// Sends what waits for a link, as fast as the link takes it.
+/// Sends what waits for a link, as fast as the link takes it and as much at once as it has room for.
 async fn transmit(leg: Arc<Leg>, connection: Connection) {
     let mut number = 0_u8;
+    let (mut passages, mut datagrams) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     loop {
-        let Some(passage) = leg.pop() else {
+        let room = connection.datagram_send_buffer_space();
+        leg.take(&mut passages, BATCH, room);
+        let needed: usize = passages.iter().map(Passage::room).sum();
+        if passages.is_empty() {
             leg.filled.notified().await;
             continue;
-        };
+        }
         let Some(most) = connection.max_datagram_size() else { return };
-        number = number.wrapping_add(1);
-        let sent = match passage.pack(most, number) {
-            Packed::One(datagram) => connection.send_datagram_wait(datagram).await,
-            Packed::Two(first, second) => match connection.send_datagram_wait(first).await {
-                Ok(()) => connection.send_datagram_wait(second).await,
-                failed => failed,
-            },
-            Packed::Never => Ok(()),
-        };
+        let mut buffer = BytesMut::with_capacity(needed);
+        for passage in passages.drain(..) {
+            number = number.wrapping_add(1);
+            match passage.pack(most, number, &mut buffer) {
+                Packed::One(datagram) => datagrams.push(datagram),
+                Packed::Two(first, second) => datagrams.extend([first, second]),
+                Packed::Never => {}
+            }
+        }
+        let mut sent = Ok(());
+        if needed <= room {
+            sent = connection.send_many_datagrams(&datagrams).map(drop);
+            datagrams.clear();
+        }
+        for datagram in datagrams.drain(..) {
+            sent = sent.and(connection.send_datagram_wait(datagram).await);
+        }
         // One that grew too large meanwhile is lost like any other packet.
         if sent.is_err() && connection.close_reason().is_some() {
             return;

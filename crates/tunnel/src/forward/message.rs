@@ -26,20 +26,28 @@ pub(crate) struct Passage {
 impl Passage {
     /// Lays out the passage in one datagram, or in two if one of `max` bytes cannot hold it; in none if it is too
     /// large for that too, so that whoever looks for the largest packet finds one that goes in one piece.
-    pub(crate) fn pack(&self, max: usize, number: u8) -> Packed {
+    ///
+    /// It is written to the end of `buffer`, in which those that go together share their memory.
+    pub(crate) fn pack(&self, max: usize, number: u8, buffer: &mut BytesMut) -> Packed {
         if self.packet.len() + HEADER <= max {
-            return Packed::One(self.lay_out(WHOLE, None, &self.packet));
+            return Packed::One(self.lay_out(WHOLE, None, &self.packet, buffer));
         }
         let half = self.packet.len().div_ceil(2);
         if self.packet.len() > LEAST || self.packet.len() < 2 || half + HEADER + 1 > max {
             return Packed::Never;
         }
         let (first, second) = self.packet.split_at_checked(half).unwrap_or((&self.packet, &[]));
-        Packed::Two(self.lay_out(FIRST, Some(number), first), self.lay_out(SECOND, Some(number), second))
+        let first = self.lay_out(FIRST, Some(number), first, buffer);
+        Packed::Two(first, self.lay_out(SECOND, Some(number), second, buffer))
     }
 
-    fn lay_out(&self, part: u8, number: Option<u8>, packet: &[u8]) -> Bytes {
-        let mut datagram = BytesMut::with_capacity(HEADER + 1 + packet.len());
+    /// Returns how much room it takes in a buffer, and where datagrams wait, at most.
+    pub(crate) fn room(&self) -> usize {
+        self.packet.len() + 2 * (HEADER + 1 + WAITING)
+    }
+
+    fn lay_out(&self, part: u8, number: Option<u8>, packet: &[u8], datagram: &mut BytesMut) -> Bytes {
+        datagram.reserve(HEADER + 1 + packet.len());
         let course = match self.course {
             Course::To => 0,
             Course::From => 1,
@@ -50,7 +58,7 @@ impl Passage {
             datagram.put_u8(number);
         }
         datagram.put_slice(packet);
-        datagram.freeze()
+        datagram.split().freeze()
     }
 }
 
@@ -161,6 +169,8 @@ pub(crate) const NOTICE: usize = limits::FORWARDED * 32 + 16;
 pub(crate) const HEADER: usize = 33;
 /// The size every path must carry (RFC 9000 §14): packets up to it are cut in two rather than dropped.
 const LEAST: usize = 1200;
+/// What a datagram that waits takes beyond its bytes, and some.
+const WAITING: usize = 64;
 /// How many halves wait for the other.
 const HALVES: usize = 8;
 const WHOLE: u8 = 0;
@@ -181,28 +191,30 @@ mod tests {
     #[test]
     fn a_packet_goes_in_one_piece_or_two_or_not_at_all() {
         let mut unpacker = Unpacker::default();
-        let Packed::One(one) = passage(1200).pack(1233, 0) else { panic!() };
+        let Packed::One(one) = passage(1200).pack(1233, 0, &mut BytesMut::new()) else { panic!() };
         assert_eq!(unpacker.take(one), Ok(Some(passage(1200))));
-        let Packed::Two(first, second) = passage(1199).pack(1165, 9) else { panic!() };
+        let Packed::Two(first, second) = passage(1199).pack(1165, 9, &mut BytesMut::new()) else { panic!() };
         assert!(first.len() <= 1165 && second.len() <= 1165);
         // The second may come first, and another's half in between.
-        let Packed::Two(other, _) = passage(1190).pack(1165, 8) else { panic!() };
+        let Packed::Two(other, _) = passage(1190).pack(1165, 8, &mut BytesMut::new()) else { panic!() };
         assert_eq!(unpacker.take(second), Ok(None));
         assert_eq!(unpacker.take(other), Ok(None));
         assert_eq!(unpacker.take(first), Ok(Some(passage(1199))));
         assert_eq!(
-            passage(1201).pack(1233, 0),
+            passage(1201).pack(1233, 0, &mut BytesMut::new()),
             Packed::Never,
             "a search for a larger packet finds what fits"
         );
-        assert_eq!(passage(1200).pack(600, 0), Packed::Never);
+        assert_eq!(passage(1200).pack(600, 0, &mut BytesMut::new()), Packed::Never);
     }
 
     #[test]
     fn halves_without_the_other_take_no_more_than_their_place() {
         let mut unpacker = Unpacker::default();
         for number in 0..=255 {
-            let Packed::Two(first, _) = passage(1200).pack(1165, number) else { panic!() };
+            let Packed::Two(first, _) = passage(1200).pack(1165, number, &mut BytesMut::new()) else {
+                panic!()
+            };
             assert_eq!(unpacker.take(first), Ok(None));
         }
         assert_eq!(unpacker.halves.len(), HALVES);
@@ -212,7 +224,7 @@ mod tests {
     fn nothing_in_two_halves_is_refused() {
         let mut unpacker = Unpacker::default();
         for part in [FIRST, SECOND] {
-            let empty = passage(0).lay_out(part, Some(7), &[]);
+            let empty = passage(0).lay_out(part, Some(7), &[], &mut BytesMut::new());
             assert_eq!(unpacker.take(empty), Err(NotAPassage));
         }
         assert!(unpacker.halves.is_empty());
@@ -243,9 +255,10 @@ mod tests {
         #[test]
         fn what_was_taken_is_taken_by_the_next(datagrams in datagrams(), max in 35usize..80) {
             let (mut here, mut there) = (Unpacker::default(), Unpacker::default());
+            let mut buffer = BytesMut::new();
             for (number, datagram) in datagrams.into_iter().enumerate() {
                 let Ok(Some(passage)) = here.take(datagram.into()) else { continue };
-                let taken = match passage.pack(max, number as u8) {
+                let taken = match passage.pack(max, number as u8, &mut buffer) {
                     Packed::One(one) => there.take(one),
                     Packed::Two(first, second) => {
                         prop_assert_eq!(there.take(first), Ok(None));
