@@ -1,6 +1,6 @@
 //! Two devices that no direct path joins, and a third that both can reach.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hexode_tunnel::{self as tunnel, ChannelClass, Command, DownReason, Event, LinkId, Remote, Willing};
 
@@ -172,7 +172,8 @@ fn a_forwarder_who_loses_repeats_reorders_changes_or_floods_harms_no_frame() {
         Mischief::Drop(10),
         Mischief::Repeat,
         Mischief::Reorder,
-        Mischief::Corrupt,
+        Mischief::Corrupt(10),
+        Mischief::Delay(Duration::from_millis(40)),
         Mischief::Flood,
     ] {
         mallory.turn(mischief);
@@ -185,8 +186,9 @@ fn a_forwarder_who_loses_repeats_reorders_changes_or_floods_harms_no_frame() {
 }
 
 #[test]
-fn from_a_forwarder_who_drops_they_move_to_another_and_name_him() {
-    for mischief in [Mischief::DropAll, Mischief::Drop(50)] {
+fn from_a_forwarder_who_drops_changes_or_holds_back_they_move_to_another_and_name_him() {
+    let late = Mischief::Delay(Duration::from_secs(4));
+    for mischief in [Mischief::DropAll, Mischief::Drop(50), Mischief::Corrupt(50), late] {
         let (ann, ben, mallory) = with_mallory();
         let link = ann.until_up(ben.id);
         let cara = Device::with(bound(4, &["127.0.0.1:0", "[::1]:0"])).unwrap();

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -32,8 +33,10 @@ pub(crate) enum Mischief {
     Repeat,
     /// Passes pairs on in the wrong order.
     Reorder,
-    /// Changes a bit of every tenth.
-    Corrupt,
+    /// Changes a bit of so many of a hundred.
+    Corrupt(u64),
+    /// Passes each on so much later.
+    Delay(Duration),
     /// Passes on all, and twenty packets of his own after each.
     Flood,
 }
@@ -160,7 +163,7 @@ async fn pass(
             Mischief::None => send(passed),
             Mischief::DropAll => {}
             Mischief::Drop(hundredths) => {
-                if n.wrapping_mul(37) % 100 >= hundredths {
+                if !is_hit(n, hundredths) {
                     send(passed);
                 }
             }
@@ -171,8 +174,15 @@ async fn pass(
                     kept.drain(..).for_each(send);
                 }
             }
-            Mischief::Corrupt => {
-                if n % 10 == 0 {
+            Mischief::Delay(time) => {
+                let to = to.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    drop(to.send_datagram(Bytes::from(passed)));
+                });
+            }
+            Mischief::Corrupt(hundredths) => {
+                if is_hit(n, hundredths) {
                     let last = passed.len() - 1;
                     passed[last] ^= 1;
                 }
@@ -188,4 +198,9 @@ async fn pass(
             }
         }
     }
+}
+
+/// Picks so many of a hundred, spread evenly and the same each time.
+fn is_hit(n: u64, hundredths: u64) -> bool {
+    n.wrapping_mul(37) % 100 < hundredths
 }
