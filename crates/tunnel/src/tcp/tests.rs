@@ -138,3 +138,26 @@ async fn a_pass_of_a_lane_is_taken_once_and_opens_no_quic_connection() {
         assert!(!ben.gate.admits("192.0.2.1:9".parse().unwrap(), &first));
     }
 }
+
+/// Tries the vectors under `vectors/lane`.
+#[test]
+fn lane_vectors_hold() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/lane");
+    let (mut accepted, mut refused) = (0, 0);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let (head, body) = text.split_once("\n\n").unwrap();
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+        let opening = hex(body.trim()).try_into().unwrap();
+        match (field("expect: "), cover::pass(&opening)) {
+            ("accepted", Some(pass)) => {
+                assert_eq!(pass[..], hex(field("pass: ")), "{text}");
+                accepted += 1;
+            }
+            ("refused", None) => refused += 1,
+            (_, found) => panic!("{found:?}\n{text}"),
+        }
+    }
+    assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
+}
