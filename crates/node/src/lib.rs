@@ -3,7 +3,7 @@
 //! [`Node`] is the handle that front ends hold: every method is one request, answered when what it did is
 //! durable. Behind it stand the [`engine`], which owns the vault and decides everything, one turn at a time, and the
 //! tunnels (one per circle), joined by a queue in each direction. The engine has a thread of its own; while that
-//! rests, a short turn runs on the thread that brings the work (decision 0018).
+//! rests, a short turn runs on the thread that brings the work (decision 0020).
 //!
 //! # The invariant
 //! Nothing is sent, acknowledged or shown that is not stored: an engine's turn commits first, and only then
