@@ -73,6 +73,8 @@ pub(crate) struct Network {
     due: BTreeMap<(Duration, u64), (EndKey, Event)>,
     /// The last arrival on each direction of a link: a link keeps order.
     last: BTreeMap<(LinkId, DeviceId), Duration>,
+    /// How many frames each person's device sent, and their bytes.
+    pub(crate) sent: BTreeMap<Person, (u64, u64)>,
     /// What people's devices keep to themselves, and what that was so far.
     pub(crate) withheld: BTreeMap<Person, (Secrecy, Vec<Frame>)>,
 }
@@ -89,6 +91,7 @@ impl Network {
             waiting: BTreeMap::new(),
             due: BTreeMap::new(),
             last: BTreeMap::new(),
+            sent: BTreeMap::new(),
             withheld: BTreeMap::new(),
         }
     }
@@ -101,6 +104,18 @@ impl Network {
         } else {
             self.break_links(now, |x, y| (x == a && y == b) || (x == b && y == a));
         }
+    }
+
+    /// Sets how pairs are to be connected that have no link yet.
+    pub(crate) fn keep_apart(&mut self, pairs: impl Iterator<Item = (Person, Person)>) {
+        let down = Weather { up: false, ..Weather::default() };
+        self.weather.extend(pairs.map(|(a, b)| ((a.min(b), a.max(b)), down)));
+    }
+
+    /// Connects all pairs as if nothing had ever happened to their lines.
+    pub(crate) fn calm(&mut self, now: Duration) {
+        self.weather.clear();
+        self.connect_all(now);
     }
 
     pub(crate) fn weather(&self, a: Person, b: Person) -> Weather {
@@ -144,11 +159,11 @@ impl Network {
                 for device in barred {
                     self.unlink(me, device, DownReason::NotAllowed, DownReason::Refused, now);
                 }
-                self.connect_all(now);
+                self.connect_with(key, me, now);
             }
             Command::Know { device, addresses } => {
                 end.known.entry(device).or_default().extend(addresses);
-                self.connect_all(now);
+                self.connect_with(key, me, now);
             }
             Command::Send { device, link, frame } => {
                 let up = end.links.get(&device) == Some(&link);
@@ -222,6 +237,8 @@ impl Network {
         now: Duration,
     ) {
         if let Some(to) = self.devices.get(&device).copied() {
+            let (frames, bytes) = self.sent.entry(from).or_default();
+            (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
             let at = self.arrival(from, to.0, link, device, now);
             let bytes = Received::detached(frame);
             self.post(to, Event::Frame { device: me, link, bytes }, at);
@@ -272,6 +289,19 @@ impl Network {
                 if a < b && a_key.1 == b_key.1 && self.weather(a_key.0, b_key.0).up {
                     self.connect((*a, *a_key), (*b, *b_key), now);
                 }
+            }
+        }
+    }
+
+    /// Connects one device with all it can be; in a small circle everybody is looked at anew.
+    fn connect_with(&mut self, key: EndKey, me: DeviceId, now: Duration) {
+        if self.devices.len() <= SMALL {
+            return self.connect_all(now);
+        }
+        let others: Vec<_> = self.devices.iter().map(|(device, key)| (*device, *key)).collect();
+        for (device, of) in others {
+            if device != me && of.1 == key.1 && self.weather(key.0, of.0).up {
+                self.connect((me, key), (device, of), now);
             }
         }
     }
@@ -397,6 +427,9 @@ impl Network {
         self.post(key, Event::Down { device: other, link, reason }, at);
     }
 }
+
+/// Up to how many devices all pairs are looked at whenever one of them changes.
+const SMALL: usize = 40;
 
 /// How long a link that an engine closed stays down.
 const RETRY: Duration = Duration::from_millis(250);

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     pin::pin,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crypto::SigningKey;
@@ -30,6 +30,8 @@ pub struct World {
     seed: u64,
     network: Network,
     people: Vec<Device>,
+    /// Whether what a turn takes on this machine passes in the world, too, and commits wait for the disk.
+    costs: bool,
 }
 
 #[derive(Debug)]
@@ -45,12 +47,36 @@ struct Device {
     /// Its id in each circle.
     ids: BTreeMap<CircleId, DeviceId>,
     lives: u64,
+    /// Until when it is at its last turn, where turns take time.
+    busy: Duration,
 }
 
 impl World {
     /// Makes an empty world; the same seed gives the same course of things.
     pub fn new(seed: u64) -> Self {
-        Self { now: Duration::from_secs(1), seed, network: Network::new(seed), people: Vec::new() }
+        Self {
+            now: Duration::from_secs(1),
+            seed,
+            network: Network::new(seed),
+            people: Vec::new(),
+            costs: false,
+        }
+    }
+
+    /// From now on what each turn takes on this machine passes in the world, too, for the device whose turn it is: the course
+    /// of things is no longer the same each time, and what is measured has real costs in it.
+    pub fn count_costs(&mut self) {
+        self.costs = true;
+    }
+
+    /// Returns the world's time.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Returns how many frames a person's device has sent, and their bytes.
+    pub fn sent(&self, person: Person) -> (u64, u64) {
+        self.network.sent.get(&person).copied().unwrap_or_default()
     }
 
     /// Adds a person with a device that has an empty vault.
@@ -67,6 +93,7 @@ impl World {
             skew_ms: 0,
             ids: BTreeMap::new(),
             lives: 0,
+            busy: Duration::ZERO,
         };
         self.people.push(device);
         self.boot(person);
@@ -308,6 +335,17 @@ impl World {
         self.weather(a, b, Weather { up: false, ..weather });
     }
 
+    /// Lets a person who has met nobody yet reach only one other, until [`mend_all`](Self::mend_all).
+    pub fn introduce_by(&mut self, person: Person, only: Person) {
+        let others = (0..self.people.len()).map(Person).filter(|other| *other != person && *other != only);
+        self.network.keep_apart(others.map(|other| (person, other)));
+    }
+
+    /// Mends all lines.
+    pub fn mend_all(&mut self) {
+        self.network.calm(self.now);
+    }
+
     /// Mends the line between two people.
     pub fn mend(&mut self, a: Person, b: Person) {
         let weather = self.network.weather(a, b);
@@ -364,17 +402,24 @@ impl World {
         let time = self.time(person);
         let device = self.device_mut(person);
         let Some(engine) = &mut device.engine else { return };
+        let began = Instant::now();
         let effects = device.pump.run(engine, inputs, time);
+        let mut now = self.now;
+        if self.costs {
+            let device = self.device_mut(person);
+            device.busy = device.busy.max(now) + began.elapsed();
+            now = device.busy;
+        }
         for effect in effects {
             match effect {
                 Effect::Start(config) => {
                     let id = DeviceId::new(config.key.public());
                     self.device_mut(person).ids.insert(config.circle, id);
-                    self.network.start(person, &config, self.now);
+                    self.network.start(person, &config, now);
                 }
                 Effect::Tunnel(circle, command) => {
                     if let Some(me) = self.device(person).ids.get(&circle).copied() {
-                        self.network.command((person, circle), me, command, self.now);
+                        self.network.command((person, circle), me, command, now);
                     }
                 }
                 // The pump gave them.

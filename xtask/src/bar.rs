@@ -42,6 +42,7 @@ const BARS: &[Bar] = &[
     circle::MESSAGES,
     circle::REMOVED,
     circle::THIEF,
+    circle::EVERYONE,
     web::BUNDLE,
     web::FIRST_MESSAGE,
     web::KEYSTROKE,

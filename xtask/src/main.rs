@@ -8,6 +8,7 @@
 mod bar;
 mod bench;
 mod ci;
+mod scale;
 mod shell;
 mod web;
 
@@ -29,6 +30,8 @@ enum Command {
     Ci(ci::Args),
     /// Measures one promise that has a figure; exits 0 only if the bar holds.
     Bar(bar::Args),
+    /// Measures what grows with a circle, and writes docs/scale.md anew.
+    Scale,
     /// Measures everything that has a figure and prints one table, each figure beside a bare iroh endpoint's.
     Bench(bench::Args),
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Bar(args) => bar::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Scale => scale::run(),
     };
     result.unwrap_or_else(|error| {
         println!("\nError: {error:#}");

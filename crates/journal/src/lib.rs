@@ -56,6 +56,7 @@ mod entry;
 mod group;
 mod journal;
 mod offer;
+mod spread;
 mod vouched;
 
 pub use changes::{Change, ExpiryRules, Outcome, Place, Target};
@@ -65,6 +66,7 @@ pub use entry::{Entry, Header, SignedRun, seal_runs};
 pub use group::{Act, ActError, Deed, Gone, GroupError, GroupRoster, Participant};
 pub use journal::{Chain, Ended, Fork, Journal, Placed, RunError, TookActs, WriteError};
 pub use offer::Offer;
+pub use spread::{FAN, FEW, gets_from, passes_to};
 pub use vouched::Vouched;
 
 #[cfg(test)]

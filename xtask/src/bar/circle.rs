@@ -27,6 +27,31 @@ pub(crate) const THIEF: Bar = Bar {
     run: thief,
 };
 
+/// A message to everyone in a large circle.
+pub(crate) const EVERYONE: Bar = Bar {
+    name: "everyone",
+    what: "256 whole nodes on virtual links of 20 ms, a message to everyone; what their turns take on this machine passes in the world, too; commits do not wait for the disk",
+    limit: "last delivery ≤ 2 s; the author sends ≤ 8 copies",
+    run: everyone,
+};
+
+fn everyone() -> Result<Verdict> {
+    let mut test = cargo("nextest run --locked --release --color never --package hexode-testnet");
+    test.args(["--success-output", "immediate", "--filterset", "test(everyone_has_it_soon)"]);
+    test.env("EVERYONE", "256").env("NEXTEST_PROFILE", "long");
+    let said = shell::listen(&mut test)?;
+    let line = said.lines().find_map(|line| line.trim().strip_prefix("EVERYONE "));
+    let figures: Vec<f64> =
+        line.unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
+    Ok(match *figures {
+        [count, last_ms, copies, _] => Verdict {
+            figure: format!("{count} devices: last after {last_ms} ms, {copies} copies"),
+            holds: last_ms <= 2000.0 && copies <= 8.0,
+        },
+        _ => Verdict { figure: "no figure, see above".into(), holds: false },
+    })
+}
+
 /// What shows it: before, and after each way of destroying.
 const THEFTS: [&str; 8] = [
     "nothing_that_is_kept_can_be_read_from_any_file",

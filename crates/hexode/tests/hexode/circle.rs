@@ -88,6 +88,12 @@ fn two_people_found_invite_join_verify_talk_and_part() {
     --- out
     Ben/phone is verified.
     ");
+    assert_eq!(ann.json(&["verify", "Ben"])["emoji"].as_array().unwrap().len(), 22);
+    assert_says!(ann.run(&["verify", "Ben", "--accept"]), @r"
+    exit 2
+    --- err
+    Error: the key of Ben/phone is not new
+    ");
     let code = ann.json(&["verify", "Ben"])["code"].as_str().unwrap().to_owned();
     assert_says!(ben.run(&["verify", "Ann", "--code", &code]), @r"
     exit 0

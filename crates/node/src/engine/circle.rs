@@ -91,6 +91,12 @@ pub(crate) struct CircleState {
     /// Chains that were told of last time: when the time comes they are offered to all who seem to lack them.
     pub(crate) offers: BTreeSet<ChainKey>,
     pub(crate) lazy_at: Option<Duration>,
+    /// Chains that moved and are told later to those who are far, where readers are many.
+    pub(crate) far: BTreeSet<ChainKey>,
+    /// Those of them that were told, and are offered next.
+    pub(crate) far_offers: BTreeSet<ChainKey>,
+    /// When the next of that is due.
+    pub(crate) far_at: Option<Duration>,
     /// Receipts of other devices that are not stored yet.
     pub(crate) heard: BTreeSet<(ConversationId, DeviceId, DeviceId)>,
     pub(crate) heard_at: Option<Duration>,
@@ -140,6 +146,9 @@ impl CircleState {
             lazy: BTreeSet::new(),
             offers: BTreeSet::new(),
             lazy_at: None,
+            far: BTreeSet::new(),
+            far_offers: BTreeSet::new(),
+            far_at: None,
             heard: BTreeSet::new(),
             heard_at: None,
             restart_at: None,
@@ -340,7 +349,7 @@ impl CircleState {
 
     /// Returns when this circle wants a turn although nothing comes in.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let timers = [self.lazy_at, self.heard_at, self.restart_at, self.talk.expiry_at];
+        let timers = [self.lazy_at, self.far_at, self.heard_at, self.restart_at, self.talk.expiry_at];
         timers.into_iter().flatten().min()
     }
 

@@ -1,6 +1,6 @@
 //! The way of entries through a turn: signed and stored first, then offered to whoever lacks them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use journal::{SignedRun, seal_runs};
 use vault::{CircleState as Standing, ConversationRow, EntryRecord, StoreError};
@@ -27,6 +27,9 @@ impl CircleState {
         }
         if self.lazy_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.offer_lazily(ctx);
+        }
+        if self.far_at.is_some_and(|at| at <= ctx.time.since_start) {
+            self.offer_to_all(ctx);
         }
         if self.heard_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.keep_receipts(ctx.tx)?;
@@ -62,14 +65,49 @@ impl CircleState {
         for (at, entry) in run.entries.iter().enumerate() {
             self.store_entry(ctx, row, entry, (at == last).then_some(run.signature))?;
         }
-        if author == self.me {
+        let below = self.below(&conversation, author);
+        if author == self.me && below.is_none() {
             let devices: Vec<_> = self.links.keys().copied().collect();
             devices.into_iter().for_each(|device| self.owe(device, conversation));
-        } else {
-            self.lazy.insert((conversation, author));
-            self.lazy_at = self.lazy_at.or(Some(ctx.time.since_start + LAZY));
+            return Ok(());
         }
+        below.into_iter().flatten().for_each(|device| self.owe(device, conversation));
+        self.lazy.insert((conversation, author));
+        self.lazy_at = self.lazy_at.or(Some(ctx.time.since_start + LAZY));
         Ok(())
+    }
+
+    /// Names the devices to which this one passes an author's entries on at once; nothing where readers are so few that the
+    /// author sends to all of them.
+    fn below(&self, conversation: &ConversationId, author: DeviceId) -> Option<Vec<DeviceId>> {
+        let readers = self.many_readers(conversation)?;
+        Some(journal::passes_to(author, self.me, readers.into_iter(), |device| {
+            self.links.contains_key(device)
+        }))
+    }
+
+    /// Names the devices that are told soon how far an author's chain has come here: the author, whoever passes it on to
+    /// this one or gets it from it, and one's own. Nothing where readers are few: then all are.
+    fn near(&self, conversation: &ConversationId, author: DeviceId) -> Option<BTreeSet<DeviceId>> {
+        let readers = self.many_readers(conversation)?;
+        let mut near: BTreeSet<_> = self.below(conversation, author)?.into_iter().collect();
+        let linked = |device: &DeviceId| self.links.contains_key(device);
+        near.extend(journal::gets_from(author, self.me, readers.into_iter(), linked));
+        near.insert(author);
+        let me = self.my_member();
+        near.extend(self.links.keys().copied().filter(|device| self.live_member(device) == me));
+        Some(near)
+    }
+
+    /// Lists the devices that read a conversation, if they are many.
+    fn many_readers(&self, conversation: &ConversationId) -> Option<Vec<DeviceId>> {
+        let devices = self.charter.roster().devices();
+        if devices.len() <= journal::FEW {
+            return None;
+        }
+        let reads = |device: &&charter::Device| self.journal.includes(conversation, &device.member);
+        let readers: Vec<_> = devices.values().filter(reads).map(|device| device.id).collect();
+        (readers.len() > journal::FEW).then_some(readers)
     }
 
     /// Notes which chains of a conversation the device at the other end of a link may lack entries of.
@@ -116,16 +154,43 @@ impl CircleState {
     /// and whoever is gets them once.
     fn offer_lazily(&mut self, ctx: &Ctx<'_, '_>) {
         let devices: Vec<_> = self.links.keys().copied().collect();
-        for (conversation, _) in std::mem::take(&mut self.offers) {
-            devices.iter().for_each(|device| self.owe(*device, conversation));
+        for (conversation, author) in std::mem::take(&mut self.offers) {
+            let near = self.near(&conversation, author);
+            if near.is_some() {
+                self.far.insert((conversation, author));
+                self.far_at = self.far_at.or(Some(ctx.time.since_start + FAR));
+            }
+            let to = devices.iter().filter(|device| near.as_ref().is_none_or(|near| near.contains(device)));
+            to.for_each(|device| self.owe(*device, conversation));
         }
         self.offers = std::mem::take(&mut self.lazy);
-        for chain in &self.offers {
+        let offers: Vec<_> = self.offers.iter().copied().collect();
+        // How far one's own chain has come here is no news to anybody.
+        for chain in offers.into_iter().filter(|(_, author)| *author != self.me) {
+            let near = self.near(&chain.0, chain.1);
+            for (device, link) in &mut self.links {
+                if near.as_ref().is_none_or(|near| near.contains(device)) {
+                    link.unreported.insert(chain);
+                }
+            }
+        }
+        self.lazy_at = (!self.offers.is_empty()).then(|| ctx.time.since_start + LAZY);
+    }
+
+    /// Does for all links, much later, what [`offer_lazily`](Self::offer_lazily) does for those that are near, where readers
+    /// are many: one report a while to each instead of one for each message, and nobody is left out for good.
+    fn offer_to_all(&mut self, ctx: &Ctx<'_, '_>) {
+        let devices: Vec<_> = self.links.keys().copied().collect();
+        for (conversation, _) in std::mem::take(&mut self.far_offers) {
+            devices.iter().for_each(|device| self.owe(*device, conversation));
+        }
+        self.far_offers = std::mem::take(&mut self.far);
+        for chain in self.far_offers.iter().filter(|(_, author)| *author != self.me) {
             for link in self.links.values_mut() {
                 link.unreported.insert(*chain);
             }
         }
-        self.lazy_at = (!self.offers.is_empty()).then(|| ctx.time.since_start + LAZY);
+        self.far_at = (!self.far_offers.is_empty()).then(|| ctx.time.since_start + FAR);
     }
 
     /// Tells a device from where on it is to send the conversations in which something is missing, once a turn
@@ -319,3 +384,6 @@ const FRAME_TARGET: usize = 128 << 10;
 
 /// How long a device waits before it offers another's entries to those who may have them from him directly.
 const LAZY: Duration = Duration::from_millis(500);
+
+/// How long it waits before it tells and offers those who are far from it, where readers are many.
+const FAR: Duration = Duration::from_secs(8);
