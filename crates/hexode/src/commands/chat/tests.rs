@@ -180,6 +180,14 @@ macro_rules! assert_shows {
 }
 
 #[test]
+fn what_is_wrong_with_the_circle_is_said_before_all_else() {
+    let mut app = app();
+    assert!(!screen(&mut app, 80, 24).contains("WARNING"));
+    app.circle.trouble = Some("the recovery sheets were used".into());
+    assert!(screen(&mut app, 80, 24).contains("WARNING: see \"hexode status\""));
+}
+
+#[test]
 fn conversations_messages_and_the_draft_stand_side_by_side() {
     let mut app = app();
     write(&mut app, "a draft");

@@ -127,7 +127,8 @@ fn facts(app: &App) -> String {
         unverified => format!("{unverified} not verified"),
     };
     let devices = if others.len() == 1 { "device" } else { "devices" };
-    format!("{connected} of {} {devices} connected · {verified}", others.len())
+    let warned = if app.circle.trouble.is_some() { "WARNING: see \"hexode status\" · " } else { "" };
+    format!("{warned}{connected} of {} {devices} connected · {verified}", others.len())
 }
 
 fn draw_timeline(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
