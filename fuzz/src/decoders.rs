@@ -2,6 +2,7 @@ mod api;
 mod charters;
 mod conversations;
 mod files;
+mod flows;
 mod frames;
 mod tunnels;
 mod vaults;
@@ -54,6 +55,7 @@ pub fn decoders() -> Vec<Decoder> {
         charters::decoders(),
         conversations::decoders(),
         files::decoders(),
+        flows::decoders(),
         tunnels::decoders(),
         vaults::decoders(),
         api::decoders(),

@@ -424,7 +424,7 @@ impl World {
                 }
                 // The pump gave them.
                 // There are no streams on virtual links.
-                Effect::Files(_) | Effect::Answer(_) | Effect::Publish(_) => {}
+                Effect::Files(_) | Effect::Streams(_) | Effect::Answer(_) | Effect::Publish(_) => {}
             }
         }
     }

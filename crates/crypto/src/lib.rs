@@ -16,6 +16,7 @@ mod entropy;
 mod foreign;
 mod hash;
 mod seal;
+mod sequence;
 mod sign;
 mod stretch;
 
@@ -24,5 +25,6 @@ pub use entropy::{Entropy, OsEntropy};
 pub use foreign::{danger_sha1, danger_verify_bare};
 pub use hash::{Hasher, derive_key, hash, is_tag, mac};
 pub use seal::{SealError, SealingKey};
+pub use sequence::SequenceKey;
 pub use sign::{SignatureError, SigningKey, verify};
 pub use stretch::stretch_pbkdf2;

@@ -15,6 +15,7 @@ mod files;
 mod group;
 mod guard;
 mod recovery;
+mod streams;
 mod talk;
 mod verification;
 
@@ -26,6 +27,10 @@ pub use group::{AddToGroup, Former, Group, Participant, Rename, SetRole, Share};
 pub use guard::{Guard, SetGuard};
 pub use recovery::{
     FoundRecoverable, NewSheets, Recovery, RecoveryUse, Sheet, SheetWords, Sheets, UseSheets,
+};
+pub use streams::{
+    Granted, NewStreamOffer, OpenFlow, OpenStream, RefusedFlow, StreamClass, StreamGrant, StreamListener,
+    StreamOffer, StreamPolicy, StreamTarget, Streams,
 };
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,
@@ -682,6 +687,12 @@ pub enum Event {
         circle: CircleId,
         /// The file as it is now.
         file: File,
+    },
+    /// What is offered or listened for changed, or a flow was refused: read it again.
+    Streams {
+        /// In which circle.
+        #[schema(value_type = String)]
+        circle: CircleId,
     },
     /// A conversation's settings or draft changed, or many of its messages at once: read it again.
     Conversation {

@@ -28,6 +28,7 @@ mod rendezvous;
 mod requests;
 mod roles;
 mod share;
+mod streams;
 mod sync;
 mod talk;
 mod tokens;
@@ -83,6 +84,8 @@ pub enum Effect {
     Answer(Answer),
     /// Does something about files.
     Files(Command),
+    /// Does something about streams.
+    Streams(crate::streams::Command),
     /// Tells front ends what happened.
     Publish(Box<api::Event>),
 }
@@ -267,6 +270,7 @@ impl Engine {
         let shut = |circle: &CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
         let mut effects: Vec<_> = open.circles.keys().map(shut).collect();
         effects.push(Effect::Files(Command::Close));
+        effects.push(Effect::Streams(crate::streams::Command::Close));
         effects.push(Effect::Publish(Box::new(api::Event::Locked)));
         effects
     }
@@ -279,6 +283,7 @@ impl Engine {
             circles.values().filter_map(|circle| circle.start(&self.setup)).flatten().collect();
         let places = circles.values().flat_map(CircleState::file_places).collect();
         effects.push(Effect::Files(Command::Open { store: vault.chunk_store(), keep: places }));
+        effects.push(Effect::Streams(crate::streams::Command::Open));
         effects.push(Effect::Publish(Box::new(api::Event::Unlocked)));
         let unindexed = vault.unindexed(1).map_err(|error| from_store(&error))?;
         let untidy = vault.has_untidy_words().map_err(|error| from_store(&error))?;

@@ -24,6 +24,7 @@ mod node;
 mod pump;
 mod selfcheck;
 mod shell;
+pub mod streams;
 mod words;
 
 pub use engine::{Dht, Setup};

@@ -2,6 +2,7 @@
 
 mod files;
 mod recovery;
+mod streams;
 
 use std::sync::atomic::Ordering;
 

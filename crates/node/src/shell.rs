@@ -25,6 +25,7 @@ use crate::{
     early::Early,
     engine::{Answer, Effect, Engine, Input, Request, Setup, Time},
     files::{Command, FilesShell, Jobs},
+    streams::{self, Desk, StreamsShell},
 };
 
 /// What the engine's thread is told.
@@ -66,6 +67,7 @@ pub(crate) struct Shell {
     pub(crate) events: broadcast::Sender<api::Event>,
     pub(crate) access: Arc<AtomicU64>,
     pub(crate) jobs: Jobs,
+    pub(crate) desk: Desk,
 }
 
 /// The queue to the engine, and how much of what was put into it is not done yet.
@@ -96,22 +98,24 @@ impl Shell {
         let (queue, orders) = unbounded();
         let (events, _) = broadcast::channel(EVENTS);
         let queue = Orders { queue, open: Arc::default() };
-        let (access, jobs) = (Arc::default(), Jobs::default());
-        (Self { orders: queue, core: Weak::new(), events, access, jobs }, orders)
+        let (access, jobs, desk) = (Arc::default(), Jobs::default(), Desk::new(events.clone()));
+        (Self { orders: queue, core: Weak::new(), events, access, jobs, desk }, orders)
     }
 
     /// Starts the engine's thread. Tunnels run on the current tokio runtime.
     pub(crate) fn start(setup: Setup) -> Result<Self, std::io::Error> {
         let (mut shell, queue) = Self::new();
         let (started, runtime) = (Instant::now(), Handle::current());
-        let Self { orders, events, access, jobs, .. } = shell.clone();
+        let Self { orders, events, access, jobs, desk, .. } = shell.clone();
         let core = Arc::new_cyclic(|this: &Weak<Mutex<Core>>| {
             let engine = Engine::new(setup, Box::new(OsEntropy), time(started));
             let files = FilesShell::new(runtime.clone(), orders.clone(), jobs);
+            let streams = StreamsShell::new(runtime.clone(), desk);
             let (this, tunnels) = (this.clone(), BTreeMap::new());
             Mutex::new(Core {
                 engine,
                 files,
+                streams,
                 started,
                 alarm: None,
                 orders,
@@ -197,6 +201,7 @@ struct Core {
     starts: u64,
     files: FilesShell,
     pace: Pace,
+    streams: StreamsShell,
 }
 
 /// A circle's tunnel.
@@ -365,9 +370,11 @@ impl Core {
     /// Carries out what locking decided, and says so when the last tunnel has dropped its keys.
     fn end_tunnels(&mut self, effects: Vec<Effect>, done: oneshot::Sender<()>) {
         let files = self.files.close();
+        let streams = self.streams.close();
         let tunnels = self.carry_effects(effects);
         self.runtime.spawn(async move {
             files.await;
+            streams.await;
             for tunnel in tunnels {
                 tunnel.stopped().await;
             }
@@ -399,6 +406,7 @@ impl Core {
                     }
                 }
                 Effect::Files(command) => self.carry_files(command),
+                Effect::Streams(command) => self.carry_streams(command),
                 Effect::Answer(answer) => answers.push(answer),
                 Effect::Publish(event) => {
                     // Before anybody is answered: what he asks next is asked of what is so now.
@@ -418,11 +426,20 @@ impl Core {
     }
 
     fn carry_files(&mut self, command: Command) {
-        let tunnel = command.circle().and_then(|circle| match &self.tunnels.get(&circle)?.state {
+        let tunnel = command.circle().and_then(|circle| self.tunnel(&circle));
+        self.files.carry_out(command, tunnel);
+    }
+
+    fn carry_streams(&self, command: streams::Command) {
+        let tunnel = command.circle().and_then(|circle| self.tunnel(&circle));
+        self.streams.carry_out(command, tunnel);
+    }
+
+    fn tunnel(&self, circle: &CircleId) -> Option<Tunnel> {
+        match &self.tunnels.get(circle)?.state {
             State::Running(tunnel) => Some(tunnel.clone()),
             State::Starting(_) => None,
-        });
-        self.files.carry_out(command, tunnel);
+        }
     }
 
     /// Lets `run` have the engine if it rests: if nothing is queued before `work`; what `run` does not take comes back.
@@ -474,6 +491,7 @@ impl Core {
         match (outcome, slot) {
             (Ok(tunnel), Some(slot)) => {
                 let before = std::mem::replace(&mut slot.state, State::Running(tunnel.clone()));
+                self.streams.started(&circle, &tunnel);
                 if let State::Starting(waiting) = before {
                     for command in waiting {
                         tunnel.send(command);

@@ -60,6 +60,6 @@ pub use forward::Willing;
 pub use status::{
     BlamedStatus, ChannelClass, Fault, ForwardedStatus, LinkStatus, PathStatus, Snapshot, UnreachableStatus,
 };
-pub use stream::{Broken, Class, Inlet, Outlet, Stream};
+pub use stream::{Broken, Class, Inlet, Outlet, Session, Stream};
 pub use tls::key_exchange_groups;
 pub use tunnel::Tunnel;

@@ -27,7 +27,7 @@ use crate::{
     framing::{self, FrameError, Frames},
     outbox::{OVERHEAD, Out, Outbox, Outboxes, Outgoing},
     pulse::{Beat, Pulse},
-    stream,
+    stream::{self, Room},
     tcp::{End, Tcp},
     transport::{self, code},
 };
@@ -346,11 +346,15 @@ async fn admit(
     open: Arc<Mutex<bool>>,
     activity: Arc<Activity>,
 ) {
-    while let Ok((send, recv)) = connection.accept_bi().await {
+    let room = Arc::new(Room::default());
+    while let Ok(halves) = connection.accept_bi().await {
         let (sink, open, activity) = (sink.clone(), open.clone(), activity.clone());
+        let (connection, room) = (connection.clone(), room.clone());
         // How many there are at a time is bounded by the transport.
         tokio::spawn(async move {
-            let Some((opening, stream)) = stream::hear(send, recv, activity).await else { return };
+            let Some((opening, stream)) = stream::hear(connection, halves, activity, &room).await else {
+                return;
+            };
             let open = open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if *open {
                 sink.deliver(Event::Stream { device, link, opening, stream });

@@ -1,22 +1,32 @@
 //! Streams of their own beside a link's frames: whoever opens one says what for, and both ends write as they like.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use iroh::endpoint::{Connection, RecvStream, SendStream};
+use iroh::endpoint::{Connection, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::{sync::oneshot, time::timeout};
 use wire::limits;
+use zeroize::Zeroizing;
 
 use crate::{
     framing::{self, Frames},
     link::Activity,
+    transport,
 };
 
 /// How urgent what is sent is. On one link the more urgent always goes first; what is as urgent takes turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
+    /// Before the link's frames, too: what is of no use if it comes late.
+    Voice = -1,
     /// As the link's frames.
-    Message,
+    Message = 0,
     /// Mail that nobody waits for at this moment.
     Mail,
     /// Files that somebody wants.
@@ -32,12 +42,22 @@ pub struct Stream {
     pub outlet: Outlet,
     /// What the other end says.
     pub inlet: Inlet,
+    /// In what session it is.
+    pub session: Session,
+}
+
+/// The session that a stream is in, and its place there.
+pub struct Session {
+    /// Boxed, since streams are handed from hand to hand.
+    connection: Box<Connection>,
+    stream: u64,
 }
 
 /// The end of a stream into which is written. Dropped, it is finished: what was written still goes out.
 pub struct Outlet {
     send: SendStream,
     activity: Arc<Activity>,
+    _place: Option<Arc<()>>,
 }
 
 /// The end of a stream from which is read. Dropped, it tells the other end to stop.
@@ -45,12 +65,61 @@ pub struct Inlet {
     recv: RecvStream,
     /// What came with the opening.
     rest: Bytes,
+    _place: Option<Arc<()>>,
 }
 
-/// The stream ended early: one of its ends let go of it, or the link is gone.
+/// The stream ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the stream ended early")]
-pub struct Broken;
+pub enum Broken {
+    /// The other end let go of it, and said this.
+    #[error("the other end let go of the stream: {0}")]
+    Let(u64),
+    /// It ended inside of what was to be read.
+    #[error("the stream ended early")]
+    Cut,
+    /// The link is gone.
+    #[error("the link is gone")]
+    Lost,
+}
+
+impl From<ReadError> for Broken {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(code) => Self::Let(code.into_inner()),
+            _ => Self::Lost,
+        }
+    }
+}
+
+impl From<WriteError> for Broken {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Stopped(code) => Self::Let(code.into_inner()),
+            _ => Self::Lost,
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session(stream {})", self.stream)
+    }
+}
+
+impl Session {
+    /// Returns the stream's number, which no other stream of the session has, the same at both ends.
+    pub const fn stream(&self) -> u64 {
+        self.stream
+    }
+
+    /// Takes a secret for one purpose from the session (RFC 8446 §7.5), the same at both ends and for every stream of it;
+    /// `None` if the link is gone.
+    pub fn secret(&self, label: &[u8], context: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let mut secret = Zeroizing::new([0; 32]);
+        self.connection.export_keying_material(secret.as_mut(), label, context).ok()?;
+        Some(secret)
+    }
+}
 
 impl std::fmt::Debug for Outlet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -75,11 +144,29 @@ impl Outlet {
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Broken> {
         // A link that is parted ends a moment later; until then whoever is at its other end gets no more.
         if self.activity.is_parting() {
-            return Err(Broken);
+            return Err(Broken::Lost);
         }
         // Whether anybody answers is felt on the link as a whole.
         self.activity.note_said();
-        self.send.write_chunk(bytes).await.map_err(|_| Broken)
+        Ok(self.send.write_chunk(bytes).await?)
+    }
+
+    /// Says that this is all; what was written still goes out.
+    pub fn finish(&mut self) {
+        // Fails only for a stream that is over.
+        let _ = self.send.finish();
+    }
+
+    /// Lets go of the stream at once: what has not arrived never does, and the other end hears `code`.
+    pub fn reset(&mut self, code: u32) {
+        // Fails only for a stream that is over.
+        let _ = self.send.reset(VarInt::from_u32(code));
+    }
+
+    /// Waits until the other end wants no more, and returns what it says; `None` once all has arrived or the link is gone.
+    pub fn unwanted(&self) -> impl Future<Output = Option<u64>> + Send + use<> {
+        let stopped = self.send.stopped();
+        async move { stopped.await.ok().flatten().map(VarInt::into_inner) }
     }
 
     /// Waits until the other end has let go of the stream, or the link is gone.
@@ -93,7 +180,7 @@ impl Inlet {
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<bool, Broken> {
         let mut at = 0;
         while at < buffer.len() {
-            let Some(free) = buffer.get_mut(at..) else { return Err(Broken) };
+            let Some(free) = buffer.get_mut(at..) else { return Err(Broken::Cut) };
             if !self.rest.is_empty() {
                 let taken = self.rest.split_to(self.rest.len().min(free.len()));
                 for (to, from) in free.iter_mut().zip(&taken) {
@@ -102,13 +189,19 @@ impl Inlet {
                 at += taken.len();
                 continue;
             }
-            match self.recv.read(free).await.map_err(|_| Broken)? {
+            match self.recv.read(free).await? {
                 Some(count) => at += count,
                 None if at == 0 => return Ok(false),
-                None => return Err(Broken),
+                None => return Err(Broken::Cut),
             }
         }
         Ok(true)
+    }
+
+    /// Wants no more, and says why.
+    pub fn stop(&mut self, code: u32) {
+        // Fails only for a stream that is over.
+        let _ = self.recv.stop(VarInt::from_u32(code));
     }
 }
 
@@ -123,18 +216,24 @@ pub(crate) async fn open(
     activity.note_said();
     let mut chunks = framing::pack([opening].into_iter());
     if send.write_all_chunks(&mut chunks).await.is_ok() {
-        let outlet = Outlet { send, activity };
+        let session = Session { connection: Box::new(connection), stream: number(&send) };
+        let outlet = Outlet { send, activity, _place: None };
         outlet.set_class(class);
         // Whoever asked may want it no more: it ends at once.
-        drop(answer.send(Stream { outlet, inlet: Inlet { recv, rest: Bytes::new() } }));
+        drop(answer.send(Stream {
+            outlet,
+            inlet: Inlet { recv, rest: Bytes::new(), _place: None },
+            session,
+        }));
     }
 }
 
 /// Hears what a stream is for that the other end opened; nothing if it does not say so in time.
 pub(crate) async fn hear(
-    send: SendStream,
-    recv: RecvStream,
+    connection: Connection,
+    (send, recv): (SendStream, RecvStream),
     activity: Arc<Activity>,
+    room: &Room,
 ) -> Option<(Vec<u8>, Stream)> {
     let mut frames = Frames::new(recv);
     let opening = timeout(OPENING, async {
@@ -143,10 +242,39 @@ pub(crate) async fn hear(
     });
     let opening = opening.await.ok()??;
     let (recv, rest) = frames.into_rest();
-    Some((opening, Stream { outlet: Outlet { send, activity }, inlet: Inlet { recv, rest } }))
+    let place = Some(room.take(&connection));
+    let session = Session { connection: Box::new(connection), stream: number(&send) };
+    let outlet = Outlet { send, activity, _place: place.clone() };
+    Some((opening, Stream { outlet, inlet: Inlet { recv, rest, _place: place }, session }))
 }
 
-/// How many streams the other end of a link may have open at a time.
-pub(crate) const STREAMS: u32 = 64;
+/// The streams in use that the other end of a link opened. The room for more, and for what they all bring, grows with them, so that
+/// a link without any costs little and holds little of who says nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// Held by both halves of each.
+    used: Arc<()>,
+    /// The most there have been.
+    most: AtomicU32,
+}
+
+impl Room {
+    fn take(&self, connection: &Connection) -> Arc<()> {
+        let place = self.used.clone();
+        // One of all is the room's own, and this one will be two.
+        let used = u32::try_from(Arc::strong_count(&self.used) / 2).unwrap_or(u32::MAX);
+        let most = self.most.fetch_max(used, Ordering::Relaxed);
+        if used > most {
+            transport::grow(connection, most, used);
+        }
+        place
+    }
+}
+
+/// A stream's number as QUIC has it (RFC 9000 §2.1).
+fn number(send: &SendStream) -> u64 {
+    VarInt::from(send.id()).into_inner()
+}
+
 /// How long it may take to say what a stream is for.
 const OPENING: Duration = Duration::from_secs(5);

@@ -5,8 +5,6 @@ use std::time::Duration;
 use iroh::endpoint::{Connection, ConnectionState, MtuDiscoveryConfig, QuicTransportConfig, VarInt};
 use rustls::NamedGroup;
 
-use crate::stream::STREAMS;
-
 /// Which end of a link a configuration is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -56,6 +54,19 @@ pub(crate) fn widen(connection: &Connection) {
     connection.set_receive_window(VarInt::from_u32(4 * WINDOW));
 }
 
+/// Makes room for more streams when `used` of those that the other end opened are in use, `most` before: as many again, and a window
+/// for each, up to a bound beyond which those that nobody reads are ended one by one.
+pub(crate) fn grow(connection: &Connection, most: u32, used: u32) {
+    let room = |used: u32| (STREAMS.max(2 * used.next_power_of_two())).min(STREAMS_MOST);
+    if room(used) > room(most) {
+        connection.set_max_concurrent_bi_streams(VarInt::from_u32(1 + room(used)));
+    }
+    let window = |used: u32| (4 + used).min(WINDOWS_MOST);
+    if window(used) > window(most) {
+        connection.set_receive_window(VarInt::from_u32(window(used) * WINDOW));
+    }
+}
+
 /// Returns the name of the key exchange, if it is the one we insist on.
 pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Option<&'static str> {
     let data = connection.handshake_data()?;
@@ -76,6 +87,11 @@ const WINDOW: u32 = 1 << 20;
 /// How many bytes of datagrams wait on one link, each way, before its task takes them: a hundred full packets.
 const DATAGRAMS: usize = 128 << 10;
 const DAY: Duration = Duration::from_secs(86_400);
+/// How many streams the other end of a link may have open at a time, at first, and at most.
+const STREAMS: u32 = 64;
+const STREAMS_MOST: u32 = 16_384;
+/// How many streams' windows a link takes at most.
+const WINDOWS_MOST: u32 = 64;
 
 /// Why a connection is closed, as told inside it. A reason text is never sent.
 pub(crate) mod code {

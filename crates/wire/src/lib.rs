@@ -22,6 +22,7 @@ mod id;
 pub mod limits;
 mod name;
 mod opening;
+mod word;
 
 pub use address::Scope;
 pub use blob::{Blob, Signature};
@@ -31,4 +32,5 @@ pub use frame::{
 };
 pub use id::{ActId, CircleId, ConversationId, DeviceId, EntryId, FileId, IdError, MemberId, MessageId};
 pub use name::{Name, NameError, is_unsafe_in_names};
-pub use opening::Opening;
+pub use opening::{Flow, FlowKind, Opening};
+pub use word::{Word, WordError};

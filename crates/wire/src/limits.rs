@@ -87,3 +87,11 @@ pub const FILE_KIND: usize = 127;
 pub const FILE_STRETCHES: usize = 1024;
 /// The largest statement of what a stream is for, in bytes.
 pub const OPENING: usize = 1 << 10;
+/// The longest name of an offered stream, and the longest label, in bytes.
+pub const WORD: usize = 64;
+/// The longest record on a flow, in bytes, without its length: what a 16-bit length can say.
+pub const RECORD: usize = 65_535;
+/// How many streams one device offers in a circle.
+pub const OFFERS: usize = 256;
+/// How many flows one offer has open at a time, at most.
+pub const FLOWS: usize = 16_384;

@@ -7,7 +7,7 @@ pub(super) fn decoders() -> Vec<Decoder> {
     vec![
         Decoder {
             name: "opening",
-            seeds: vec![Opening::File(FileId::new([7; 32])).encode()],
+            seeds: vec![Opening::File(FileId::new([7; 32])).encode(), super::flows::opening()],
             bound: SMALL,
             run: Box::new(|bytes| {
                 let Ok(opening) = Opening::decode(bytes) else { return false };

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hexode-charter", &["hexode-crypto", "hexode-wire"]),
     ("hexode-journal", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
     ("hexode-files", &["hexode-crypto", "hexode-wire"]),
+    ("hexode-streams", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
     ("hexode-sqlcipher", &[]),
     ("hexode-vault", &["hexode-crypto", "hexode-wire", "hexode-sqlcipher"]),
     ("hexode-tunnel", &["hexode-crypto", "hexode-wire", "hexode-charter"]),
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hexode-charter",
             "hexode-journal",
             "hexode-files",
+            "hexode-streams",
             "hexode-vault",
             "hexode-tunnel",
         ],
@@ -43,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const DEV_ONLY: &[&str] = &["hexode-bench", "hexode-fuzz", "hexode-netlab", "hexode-testnet"];
 
 /// Rooms without I/O, clock or randomness.
-const PURE: &[&str] = &["wire", "charter", "journal", "files"];
+const PURE: &[&str] = &["wire", "charter", "journal", "files", "streams"];
 
 /// What a pure room's own `clippy.toml` disallows, and what it repeats from the workspace's, which it replaces.
 const PURITY: &[&str] = &[

@@ -25,6 +25,7 @@ use super::{
     link::{ChainKey, Link},
     rekey::Rekey,
     share::Shares,
+    streams::Streams,
     talk::{Kept, Talk, beside_of},
 };
 use crate::api;
@@ -82,6 +83,8 @@ pub(crate) struct CircleState {
     pub(crate) rekey_known: bool,
     /// What is kept in memory of files.
     pub(crate) files: Files,
+    /// What is kept in memory of streams.
+    pub(crate) streams: Streams,
     /// Entries this device wrote in this turn, not yet signed and stored.
     pub(crate) written: Vec<Entry>,
     /// Runs that were stored in this turn.
@@ -141,6 +144,7 @@ impl CircleState {
             rekey: None,
             rekey_known: false,
             files: Files::default(),
+            streams: Streams::default(),
             written: Vec::new(),
             fresh: Vec::new(),
             lazy: BTreeSet::new(),
@@ -463,6 +467,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     state.restore_recovery(vault)?;
     state.own_fork = forks.iter().any(|(_, author)| *author == state.me);
     state.restore_files(vault)?;
+    state.restore_streams(vault)?;
     for known in vault.addresses(record.row)? {
         state.known.entry(known.device).or_default().push(known.address);
     }

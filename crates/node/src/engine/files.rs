@@ -199,7 +199,14 @@ impl CircleState {
         if self.standing != Standing::Member || self.links.get(&device).is_none_or(|up| up.id != link) {
             return Ok(());
         }
-        let Ok(Opening::File(file)) = Opening::decode(opening) else { return Ok(()) };
+        let file = match Opening::decode(opening) {
+            Ok(Opening::File(file)) => file,
+            Ok(Opening::Flow(flow)) => {
+                self.handle_flow(ctx, (device, link), flow, stream);
+                return Ok(());
+            }
+            Err(_) => return Ok(()),
+        };
         let Some(record) = self.files.records.get(&file) else { return Ok(()) };
         if self.may_have(ctx.tx, &file)?.contains(&device) {
             let (circle, record) = (self.id, record.clone());

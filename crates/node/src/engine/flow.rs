@@ -37,6 +37,7 @@ impl CircleState {
         self.expire(ctx)?;
         self.keep_shares(ctx)?;
         self.settle_files(ctx)?;
+        self.settle_streams(ctx);
         let devices: Vec<_> = self.links.keys().copied().collect();
         devices.iter().for_each(|device| self.answer_charter(ctx, *device));
         if self.standing == Standing::Member {

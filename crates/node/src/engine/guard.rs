@@ -52,6 +52,7 @@ impl Engine {
                 let shut = |circle: &wire::CircleId| Effect::Tunnel(*circle, tunnel::Command::Shutdown);
                 effects.extend(open.circles.keys().map(shut));
                 effects.push(Effect::Files(Command::Close));
+                effects.push(Effect::Streams(crate::streams::Command::Close));
                 effects.push(Effect::Publish(Box::new(api::Event::Locked)));
                 open.vault.wipe()
             }

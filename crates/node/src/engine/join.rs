@@ -181,6 +181,7 @@ impl CircleState {
         }
         let allowed = self.allowed();
         self.links.retain(|device, _| allowed.contains(device));
+        self.streams.stale = true;
         self.command(ctx, tunnel::Command::Allow(allowed));
         self.command(ctx, tunnel::Command::Invitations(self.knockable()));
         self.command(ctx, self.lan_secrets());
@@ -214,6 +215,7 @@ impl CircleState {
 
     fn stand(&mut self, ctx: &mut Ctx<'_, '_>, standing: Standing) -> Result<(), StoreError> {
         self.standing = standing;
+        self.streams.stale = true;
         ctx.tx.set_circle_state(self.row, standing)?;
         ctx.publish(|| api::Event::Standing { circle: self.id, state: standing.into() });
         Ok(())

@@ -47,6 +47,7 @@ impl CircleState {
                 if self.links.get(&device).is_some_and(|up| up.id == link) {
                     self.links.remove(&device);
                     self.files.stale = true;
+                    self.streams.stale = true;
                     ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
                 }
                 Ok(())
@@ -100,6 +101,7 @@ impl CircleState {
             return Ok(());
         }
         self.links.insert(device, Link::new(link));
+        self.streams.stale = true;
         self.trouble = None;
         self.unreachable.remove(&device);
         self.send(ctx, device, &Frame::CharterHave(self.charter.have()));
@@ -329,6 +331,7 @@ impl CircleState {
         if last && let Some(link) = self.links.get_mut(&device) {
             link.frontier_known = true;
             self.files.stale = true;
+            self.streams.stale = true;
             let readable: Vec<_> = self.journal.readable_by(member).collect();
             readable.into_iter().for_each(|id| self.owe(device, id));
             self.ask_bodies(ctx, device)?;

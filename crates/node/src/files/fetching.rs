@@ -246,7 +246,7 @@ impl<R: Fn(Report)> Run<R> {
         let now = self.now();
         let Some(talk) = self.streams.get_mut(&device).filter(|talk| talk.serial == serial) else { return };
         match what {
-            What::Open(Stream { outlet, inlet }) => {
+            What::Open(Stream { outlet, inlet, .. }) => {
                 let (ask, wants) = mpsc::unbounded_channel();
                 talk.ask = Some(ask);
                 self.tasks.spawn(write(outlet, wants));

@@ -24,7 +24,7 @@ type Question = (Want, JoinHandle<io::Result<Option<Vec<u8>>>>);
 
 /// Answers until the other side has no more questions, or something is not there.
 pub(super) async fn run(held: Arc<Held>, stream: Stream, given: Arc<AtomicU64>, report: impl Fn(Report)) {
-    let Stream { outlet, inlet } = stream;
+    let Stream { outlet, inlet, .. } = stream;
     outlet.set_class(Class::File);
     // As many answers are read ahead as one asker has questions open, and no more.
     let (ask, questions) = mpsc::channel(AHEAD);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hexode_tunnel::{Class, Command, Event, LinkId, Stream};
+use hexode_tunnel::{Broken, Class, Command, Event, LinkId, Stream};
 use tokio::{runtime::Runtime, sync::oneshot, time::timeout};
 use wire::DeviceId;
 
@@ -108,21 +108,64 @@ fn a_stream_ends_with_its_link_and_none_is_opened_on_one_that_is_gone() {
 }
 
 #[test]
-fn sixty_four_streams_are_open_at_a_time_and_the_next_waits_for_room() {
+fn room_for_streams_grows_with_those_in_use() {
     let ((ann, link), (ben, _)) = linked();
-    let mut anns = Vec::new();
-    let mut bens = Vec::new();
-    for number in 0..64 {
-        let asked = ann.open(ben.id, link, &[number]);
-        bens.push(ben.until_stream());
-        anns.push(run(asked).unwrap());
+    let mut held = Vec::new();
+    for number in 0..300_u32 {
+        let asked = ann.open(ben.id, link, &number.to_be_bytes());
+        let (opening, bens) = ben.until_stream();
+        assert_eq!(opening, number.to_be_bytes());
+        held.push((run(asked).unwrap(), bens));
     }
-    let mut waiting = ann.open(ben.id, link, b"one more");
-    ann.snapshot();
-    assert!(waiting.try_recv().is_err());
-    // Room is told of when an eighth of it is free.
-    anns.truncate(48);
-    bens.truncate(48);
-    assert_eq!(ben.until_stream().0, b"one more");
-    assert!(run(waiting).is_ok());
+    // Opened all at once, too.
+    let asked: Vec<_> = (0..1000_u32).map(|number| ann.open(ben.id, link, &number.to_be_bytes())).collect();
+    let bens: Vec<_> = asked.iter().map(|_| ben.until_stream()).collect();
+    assert_eq!(bens.len(), 1000);
+    for asked in asked {
+        assert!(run(asked).is_ok());
+    }
+}
+
+#[test]
+fn both_ends_of_a_stream_take_the_same_secrets_from_its_session_and_see_the_same_number() {
+    let ((ann, link), (ben, _)) = linked();
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let asked = ann.open(ben.id, link, b"secret");
+        let (_, bens) = ben.until_stream();
+        let anns = run(asked).unwrap();
+        assert_eq!(anns.session.stream(), bens.session.stream());
+        let secret = anns.session.secret(b"a purpose", b"context").unwrap();
+        assert_eq!(*secret, *bens.session.secret(b"a purpose", b"context").unwrap());
+        assert_ne!(*secret, *bens.session.secret(b"a purpose", b"another").unwrap());
+        assert_ne!(*secret, *bens.session.secret(b"another", b"context").unwrap());
+        numbers.push(anns.session.stream());
+    }
+    assert_ne!(numbers[0], numbers[1]);
+}
+
+#[test]
+fn who_lets_go_of_a_stream_says_why_and_an_end_is_told_from_that() {
+    let ((ann, link), (ben, _)) = linked();
+    let asked = ann.open(ben.id, link, b"reset");
+    let (_, mut bens) = ben.until_stream();
+    let mut anns = run(asked).unwrap();
+    run(async {
+        let unwanted = anns.outlet.unwanted();
+        bens.inlet.stop(7);
+        assert_eq!(unwanted.await, Some(7));
+        assert_eq!(anns.outlet.write(Bytes::from_static(b"more")).await, Err(Broken::Let(7)));
+        bens.outlet.reset(9);
+        assert_eq!(anns.inlet.read(&mut [0]).await, Err(Broken::Let(9)));
+    });
+    let asked = ann.open(ben.id, link, b"end");
+    let (_, mut bens) = ben.until_stream();
+    let mut anns = run(asked).unwrap();
+    run(async {
+        anns.outlet.write(Bytes::from_static(b"all")).await.unwrap();
+        anns.outlet.finish();
+        assert_eq!(bens.inlet.read(&mut [0; 4]).await, Err(Broken::Cut));
+        bens.outlet.finish();
+        assert_eq!(anns.inlet.read(&mut [0; 4]).await, Ok(false));
+    });
 }

@@ -1,0 +1,227 @@
+//! Listens on this machine for programs, and opens a flow for each that comes.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use streams::{Class, Kind, Reason, Side};
+use tokio::{
+    net::{TcpListener, UdpSocket, UnixListener},
+    sync::{Semaphore, oneshot},
+    time::{Duration, sleep, timeout},
+};
+use wire::{CircleId, DeviceId, Flow, FlowKind, MemberId, Opening};
+
+use super::{
+    datagrams,
+    desk::{Desk, Post},
+    flow::{self, Wire},
+    local::Local,
+};
+use crate::api;
+
+/// Where to listen.
+#[derive(Debug, Clone)]
+pub(crate) enum Listen {
+    /// For connections.
+    Tcp(SocketAddr),
+    /// For datagrams.
+    Udp(SocketAddr),
+    /// For connections of this system user.
+    Unix(PathBuf),
+}
+
+/// What for.
+#[derive(Debug, Clone)]
+pub(crate) struct Purpose {
+    pub(crate) circle: CircleId,
+    pub(crate) member: MemberId,
+    /// If only one of his devices is meant.
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) flow: Flow,
+    /// Whether one program is enough.
+    pub(crate) once: bool,
+}
+
+/// Something that is listened on.
+pub(crate) enum Listening {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+    Unix(UnixListener, Named),
+}
+
+/// A socket's name in a folder; dropped, it is removed.
+pub(crate) struct Named(PathBuf);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        // An error says that it is gone.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listening {
+    /// Begins to listen.
+    pub(crate) async fn begin(at: &Listen) -> io::Result<Self> {
+        Ok(match at {
+            Listen::Tcp(address) => Self::Tcp(TcpListener::bind(address).await?),
+            Listen::Udp(address) => Self::Udp(UdpSocket::bind(address).await?),
+            Listen::Unix(path) => {
+                let listener = UnixListener::bind(path)?;
+                let named = Named(path.clone());
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+                Self::Unix(listener, named)
+            }
+        })
+    }
+
+    /// Tells where it listens.
+    pub(crate) fn address(&self) -> io::Result<String> {
+        Ok(match self {
+            Self::Tcp(listener) => listener.local_addr()?.to_string(),
+            Self::Udp(socket) => socket.local_addr()?.to_string(),
+            Self::Unix(_, Named(path)) => shown(path),
+        })
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Opens a flow for each program that comes, from now on; nothing if the vault is closed.
+pub(crate) fn listen(
+    desk: &Desk,
+    listening: Listening,
+    purpose: Purpose,
+    listener: api::StreamListener,
+) -> Result<api::StreamListener, Reason> {
+    if desk.listener_count() >= LISTENERS {
+        return Err(Reason::Busy);
+    }
+    let post = desk.post().ok_or(Reason::Closed)?;
+    let start = move |id| tokio::spawn(run(post, id, listening, purpose)).abort_handle();
+    desk.add_listener(listener, start).ok_or(Reason::Closed)
+}
+
+async fn run(post: Post, id: u64, listening: Listening, purpose: Purpose) {
+    let (circle, once) = (purpose.circle, purpose.once);
+    let purpose = Arc::new(purpose);
+    let waiting = Arc::new(Semaphore::new(WAITING));
+    match listening {
+        Listening::Udp(socket) => datagrams::listen(&post, id, socket, &purpose).await,
+        Listening::Tcp(listener) => loop {
+            // An error is one connection's, or a want of descriptors, which passes.
+            match listener.accept().await {
+                Ok((stream, _)) => go(&post, id, &purpose, &waiting, Local::tcp(stream)).await,
+                Err(_) => sleep(PAUSE).await,
+            }
+            if once {
+                break;
+            }
+        },
+        Listening::Unix(listener, _named) => loop {
+            match listener.accept().await {
+                Ok((stream, _)) => go(&post, id, &purpose, &waiting, Local::unix(stream)).await,
+                Err(_) => sleep(PAUSE).await,
+            }
+            if once {
+                break;
+            }
+        },
+    }
+    post.desk.end_listener(circle, id);
+}
+
+/// Opens a flow for a program, beside those that are open.
+async fn go(post: &Post, id: u64, purpose: &Arc<Purpose>, waiting: &Arc<Semaphore>, local: Local) {
+    let (post, purpose) = (post.clone(), purpose.clone());
+    // So many are opened at a time; the others wait in front of the door.
+    let Ok(permit) = waiting.clone().acquire_owned().await else { return };
+    tokio::spawn(async move {
+        let opened = open(&post, &purpose).await;
+        drop(permit);
+        match opened {
+            Ok((wire, device)) => {
+                post.note_listener(id, None);
+                let place = post.take_place((purpose.circle, device), &purpose.flow, None);
+                match place {
+                    Ok(place) => {
+                        if let Err(reason) = flow::join(local, wire, place).await {
+                            tracing::debug!(reason = reason.word(), "a flow ended early");
+                        }
+                    }
+                    Err(_) => local.reset(),
+                }
+            }
+            Err(reason) => {
+                post.note_listener(id, Some(reason));
+                local.reset();
+            }
+        }
+    });
+}
+
+/// Opens a flow to whichever of the member's devices offers it.
+pub(super) async fn open(post: &Post, purpose: &Purpose) -> Result<(Wire, DeviceId), Reason> {
+    let Purpose { circle, member, device, flow, .. } = purpose;
+    let (tunnel, ways) = post.ways(*circle, member, device.as_ref())?;
+    let mut last = Reason::Lost;
+    for (device, link) in ways {
+        let (answer, stream) = oneshot::channel();
+        let opening = Opening::Flow(flow.clone()).encode();
+        tunnel.send(tunnel::Command::Open { device, link, class: tunnel::Class::Message, opening, answer });
+        let opened = async {
+            let stream = timeout(OPEN, stream).await.map_err(|_| Reason::Busy)?.map_err(|_| Reason::Lost)?;
+            let mut wire = Wire::new(circle, flow, Side::Opener, stream).ok_or(Reason::Lost)?;
+            match timeout(ANSWER, wire.hears.hear()).await.map_err(|_| Reason::Silent)?? {
+                (Kind::Open, class) => {
+                    let class = class.first().copied().and_then(Class::of_code);
+                    wire.set_class(class.ok_or(Reason::Garbage)?);
+                    Ok(wire)
+                }
+                (Kind::Refused, reason) => {
+                    wire.says.outlet.finish();
+                    Err(reason.first().map_or(Reason::Garbage, |code| Reason::of_code(*code)))
+                }
+                _ => Err(Reason::Garbage),
+            }
+        };
+        match opened.await {
+            Ok(wire) => return Ok((wire, device)),
+            Err(reason) => {
+                post.note_refusal((*circle, device), flow, reason, true);
+                last = reason;
+                // Another of his devices may offer it.
+                if reason != Reason::Unknown && reason != Reason::Lost {
+                    break;
+                }
+            }
+        }
+    }
+    Err(last)
+}
+
+impl Purpose {
+    /// Makes what is asked for of what goes on it.
+    pub(crate) const fn kind(listen: &Listen) -> FlowKind {
+        match listen {
+            Listen::Udp(_) => FlowKind::Datagrams,
+            Listen::Tcp(_) | Listen::Unix(_) => FlowKind::Bytes,
+        }
+    }
+}
+
+/// How many listeners there are at most.
+const LISTENERS: usize = 64;
+/// How many flows of one listener are being opened at a time.
+const WAITING: usize = 64;
+/// How long a stream may take to be opened, and the other end to say whether it is joined.
+const OPEN: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(20);
+/// How long after an error the next connection is waited for.
+const PAUSE: Duration = Duration::from_millis(100);
