@@ -25,6 +25,7 @@ mod groups;
 mod listen;
 mod messages;
 mod recovery;
+mod streams;
 
 pub use listen::Events;
 

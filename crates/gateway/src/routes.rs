@@ -31,6 +31,7 @@ mod groups;
 mod members;
 mod messages;
 mod recovery;
+mod streams;
 mod talk;
 mod vault;
 mod web;
@@ -123,6 +124,13 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(files::save_file))
         .routes(routes!(files::file_job))
         .routes(routes!(files::file_policy, files::set_file_policy))
+        .routes(routes!(streams::streams, streams::offer_stream))
+        .routes(routes!(streams::withdraw_stream))
+        .routes(routes!(streams::grant_stream))
+        .routes(routes!(streams::revoke_stream))
+        .routes(routes!(streams::set_stream_policy))
+        .routes(routes!(streams::open_stream))
+        .routes(routes!(streams::close_stream))
 }
 
 #[derive(OpenApi)]
@@ -142,7 +150,8 @@ fn documented() -> OpenApiRouter<Desk> {
         (name = "members", description = "Members, devices, verification"),
         (name = "conversations", description = "Conversations and messages"),
         (name = "messages", description = "What becomes of a message: answers, edits, signs; and finding it again"),
-        (name = "files", description = "Files that are offered in conversations")
+        (name = "files", description = "Files that are offered in conversations"),
+        (name = "streams", description = "Data streams between devices: what is offered, to whom, and what is open")
     )
 )]
 struct Description;

@@ -37,6 +37,7 @@ mod search;
 mod selfcheck;
 mod send;
 mod status;
+mod stream;
 mod tail;
 mod tokens;
 mod unlock;
@@ -89,6 +90,7 @@ commands! {
     Forward => forward,
     Search => search,
     Files => files,
+    Stream => stream,
     Expire => expire,
     Keep => keep,
     Tail => tail,

@@ -1,6 +1,6 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
-import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, FoundRecoverable, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewSheets, NewToken, OpenLink, Page, Passphrase, React, Recovery, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, SheetWords, Sheets, Status, Text, Ticket, Token, Tunnel, UseSheets, Vault, Verify } from './generated';
+import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, FoundRecoverable, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewSheets, NewStreamOffer, NewToken, OpenLink, OpenStream, Page, Passphrase, React, Recovery, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, SheetWords, Sheets, Status, StreamGrant, StreamListener, StreamOffer, StreamPolicy, Streams, Text, Ticket, Token, Tunnel, UseSheets, Vault, Verify } from './generated';
 
 /** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
 export interface Calls {
@@ -118,6 +118,22 @@ export interface Calls {
   'POST /v1/circles/{circle}/recovery/use': { path: { circle: string }; query: unknown; body: UseSheets; answer: Sheets };
   /** Looks for words in all that is held of a circle; those that came last first. */
   'GET /v1/circles/{circle}/search': { path: { circle: string }; query: { words: string; conversation?: string; from?: number; limit?: number }; body: undefined; answer: Findings };
+  /** Listens on this machine for programs that want what another device offers, until it is closed or the node locks. */
+  'POST /v1/circles/{circle}/stream-listeners': { path: { circle: string }; query: unknown; body: OpenStream; answer: StreamListener };
+  /** Listens no more; flows that are open go on. */
+  'DELETE /v1/circles/{circle}/stream-listeners/{listener}': { path: { circle: string; listener: number }; query: unknown; body: undefined; answer: undefined };
+  /** Sets the rules of this device for streams; what is against them ends. */
+  'PUT /v1/circles/{circle}/stream-policy': { path: { circle: string }; query: unknown; body: StreamPolicy; answer: StreamPolicy };
+  /** Tells what is offered, listened for and open in a circle, and what was refused lately. */
+  'GET /v1/circles/{circle}/streams': { path: { circle: string }; query: unknown; body: undefined; answer: Streams };
+  /** Offers a stream to members; it stays offered after a restart. */
+  'POST /v1/circles/{circle}/streams': { path: { circle: string }; query: unknown; body: NewStreamOffer; answer: StreamOffer };
+  /** Offers a stream no more, and ends its flows. */
+  'DELETE /v1/circles/{circle}/streams/{name}': { path: { circle: string; name: string }; query: unknown; body: undefined; answer: undefined };
+  /** Grants an offered stream to more. */
+  'POST /v1/circles/{circle}/streams/{name}/grant': { path: { circle: string; name: string }; query: unknown; body: StreamGrant; answer: StreamOffer };
+  /** Takes an offered stream from some, and ends their flows. */
+  'POST /v1/circles/{circle}/streams/{name}/revoke': { path: { circle: string; name: string }; query: unknown; body: StreamGrant; answer: StreamOffer };
   /** Lists the tunnels to the circle's other devices, and the attempts at them. */
   'GET /v1/circles/{circle}/tunnels': { path: { circle: string }; query: unknown; body: undefined; answer: Array<Tunnel> };
   /** Streams what happens, from now on, as server-sent events with an `Event` in JSON each. */

@@ -4,6 +4,7 @@ import type { File } from './files';
 
 export type * from './files';
 export type * from './recovery';
+export type * from './streams';
 
 /** Why a message has no text to show. */
 export type Absence = 'deleted' | 'expired' | 'lacking' | 'blocked' | 'unknown' | 'before' | 'void';
@@ -187,6 +188,10 @@ export type Event = {
   event: 'file';
   /** The file as it is now. */
   file: File;
+} | {
+  /** In which circle. */
+  circle: string;
+  event: 'streams';
 } | {
   /** In which circle. */
   circle: string;

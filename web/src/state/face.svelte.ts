@@ -195,6 +195,7 @@ class Face {
         this.soon.run('everything', 100, () => this.readEverything());
         return;
       case 'tokens':
+      case 'streams':
         return;
       case 'message':
         this.handleMessage(event.circle, event.message);

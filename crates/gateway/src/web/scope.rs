@@ -10,8 +10,8 @@ pub(super) fn needed(method: &Method, path: &str) -> Scope {
     let circle = first == "circles";
     if method == Method::GET || method == Method::HEAD {
         return match (first, second) {
-            // An invitation's link lets whoever reads it in.
-            ("circles", Some("invitations")) | ("tokens" | "web", _) => Scope::Admin,
+            // An invitation's link lets whoever reads it in; what streams lead to are this machine's paths and commands.
+            ("circles", Some("invitations" | "streams")) | ("tokens" | "web", _) => Scope::Admin,
             _ => Scope::Read,
         };
     }
@@ -63,6 +63,10 @@ mod tests {
             // They name paths of this machine.
             ("POST", "/v1/circles/c/files", Scope::Admin),
             ("POST", "/v1/circles/c/files/m/save", Scope::Admin),
+            // They name commands of this machine.
+            ("GET", "/v1/circles/c/streams", Scope::Admin),
+            ("POST", "/v1/circles/c/streams", Scope::Admin),
+            ("POST", "/v1/circles/c/stream-listeners", Scope::Admin),
             ("POST", "/v1/circles", Scope::Admin),
             ("POST", "/v1/join", Scope::Admin),
             ("POST", "/v1/stop", Scope::Admin),

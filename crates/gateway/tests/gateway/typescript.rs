@@ -6,8 +6,8 @@ use serde_json::Value;
 
 /// Translates the description's schemas into TypeScript, a type for each. Types cost the page no byte.
 pub(crate) fn types(openapi: &str) -> String {
-    let head = "import type { File } from './files';\n\nexport type * from './files';\nexport type * from './recovery';\n\n";
-    some_types(openapi, head, |name| !is_of_files(name) && !is_of_recovery(name))
+    let head = "import type { File } from './files';\n\nexport type * from './files';\nexport type * from './recovery';\nexport type * from './streams';\n\n";
+    some_types(openapi, head, |name| !is_of_files(name) && !is_of_recovery(name) && !is_of_streams(name))
 }
 
 /// Translates those about recovery sheets.
@@ -22,6 +22,15 @@ pub(crate) fn file_types(openapi: &str) -> String {
 
 fn is_of_recovery(name: &str) -> bool {
     name.contains("Sheet") || name.contains("Recover")
+}
+
+/// Translates those about data streams, which stand apart for the same reason.
+pub(crate) fn stream_types(openapi: &str) -> String {
+    some_types(openapi, "import type { Role } from './generated';\n\n", is_of_streams)
+}
+
+fn is_of_streams(name: &str) -> bool {
+    name.contains("Stream") || name.contains("Flow") || name == "Granted"
 }
 
 fn is_of_files(name: &str) -> bool {

@@ -58,6 +58,7 @@ impl Args {
                 | Event::Conversation { .. }
                 | Event::File { .. }
                 | Event::Standing { .. }
+                | Event::Streams { .. }
                 | Event::Tunnel { .. }
                 | Event::Tokens => continue,
             };
@@ -98,6 +99,7 @@ fn of_circle(event: &Event) -> Option<wire::CircleId> {
         | Event::Receipt { circle, .. }
         | Event::Roster { circle }
         | Event::Standing { circle, .. }
+        | Event::Streams { circle }
         | Event::Tunnel { circle, .. }
         | Event::Fork { circle, .. } => Some(*circle),
         Event::Locked | Event::Unlocked | Event::Missed { .. } | Event::Tokens => None,

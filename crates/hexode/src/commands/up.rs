@@ -78,6 +78,7 @@ struct Ready<'a> {
 impl Args {
     pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
         vault::harden_process()?;
+        node::streams::allow_connections();
         let mut signals = Signals::new()?;
         let mut door = Door::open(&session.home)?;
         let web = match self.no_web {

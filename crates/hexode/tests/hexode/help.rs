@@ -36,6 +36,7 @@ fn the_program_says_what_it_can_do() {
       forward        Say a message's text again in another conversation, without saying whose it was
       search         Find words in all that this device holds; what came last is shown first
       files          Send files, list, accept, pause, cancel and save those that were offered
+      stream         Offer data streams to members, and open those that others offer
       expire         Let what is written in a conversation from now on disappear everywhere after a
                      while
       keep           Mute, archive or block on this device; nobody else is told

@@ -10,4 +10,5 @@ mod files;
 mod help;
 mod node;
 mod recovery;
+mod stream;
 mod talk;
