@@ -1,14 +1,17 @@
 use std::{
     io::Write,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, RelayMode,
-    endpoint::{Connection, RecvStream, SendStream, presets},
+    endpoint::{Connection, QuicTransportConfig, RecvStream, SendStream, presets},
 };
 use rustls::crypto::aws_lc_rs;
 
@@ -20,7 +23,10 @@ pub(crate) async fn bind() -> Result<Endpoint> {
     provider.kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];
     let endpoint = Endpoint::builder(presets::Empty)
         .crypto_provider(Arc::new(provider))
-        .alpns(vec![ECHO.to_vec(), SWALLOW.to_vec()])
+        .alpns(vec![ECHO.to_vec(), SWALLOW.to_vec(), MANY.to_vec()])
+        .transport_config(
+            QuicTransportConfig::builder().max_concurrent_bidi_streams(20_000_u32.into()).build(),
+        )
         .relay_mode(RelayMode::Disabled)
         .clear_ip_transports()
         .bind_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?
@@ -38,6 +44,10 @@ pub(crate) async fn serve() -> Result<()> {
     while let Some(incoming) = endpoint.accept().await {
         let connection = incoming.await?;
         let swallow = connection.alpn() == SWALLOW;
+        if connection.alpn() == MANY {
+            tokio::spawn(count_all(connection));
+            continue;
+        }
         // It ends with the connection, which the other side closes.
         tokio::spawn(async move {
             let (send, recv) = connection.accept_bi().await?;
@@ -114,7 +124,65 @@ impl Raw {
     }
 }
 
+/// Swallows what comes on very many streams, until the first of them ends; then says how much came on each.
+async fn count_all(connection: Connection) -> Result<()> {
+    let (mut say, mut until) = connection.accept_bi().await?;
+    let counts = Arc::new(std::sync::Mutex::new(Vec::<Arc<AtomicU64>>::new()));
+    let all = counts.clone();
+    let from = connection.clone();
+    tokio::spawn(async move {
+        while let Ok((_send, mut recv)) = from.accept_bi().await {
+            let count = Arc::<AtomicU64>::default();
+            all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(count.clone());
+            tokio::spawn(async move {
+                while let Ok(Some(chunk)) = recv.read_chunk(1 << 20).await {
+                    count.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    while until.read_chunk(1).await?.is_some() {}
+    let counts: Vec<_> = {
+        let counts = counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        counts.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    };
+    let line = counts.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+    say.write_all(line.as_bytes()).await?;
+    say.finish()?;
+    connection.closed().await;
+    Ok(())
+}
+
 impl Raw {
+    /// Sends on so many streams at a time; returns their rate in MB/s and how even it was (Jain's index).
+    pub(crate) async fn many(&self, streams: u32, for_s: Duration) -> Result<(f64, f64)> {
+        let connection = self.endpoint.connect(self.other.clone(), MANY).await?;
+        let (mut end, mut hear) = connection.open_bi().await?;
+        end.write_all(b"m").await?;
+        let block = bytes::Bytes::from(vec![7; 16 << 10]);
+        let until = Instant::now() + for_s;
+        let mut sending = Vec::new();
+        for _ in 0..streams {
+            let (mut send, recv) = connection.open_bi().await?;
+            let block = block.clone();
+            sending.push(tokio::spawn(async move {
+                while Instant::now() < until && send.write_chunk(block.clone()).await.is_ok() {}
+                drop(recv);
+                // Kept until the count is taken.
+                send
+            }));
+        }
+        tokio::time::sleep_until(until.into()).await;
+        end.finish()?;
+        let line = String::from_utf8(hear.read_to_end(1 << 20).await?)?;
+        let counts: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        sending.iter().for_each(tokio::task::JoinHandle::abort);
+        connection.close(0u32.into(), b"");
+        ensure!(counts.len() == streams as usize, "{} of {streams} streams arrived", counts.len());
+        let total: u64 = counts.iter().sum();
+        Ok((total as f64 / 1e6 / for_s.as_secs_f64(), crate::bars::stream_many::jain(&counts)))
+    }
+
     /// Sends so many bytes from memory to memory on one stream; returns the time until the other end has them all.
     pub(crate) async fn bulk(&self, bytes: u64) -> Result<Duration> {
         let block = bytes::Bytes::from(vec![7; 1 << 20]);
@@ -167,3 +235,4 @@ impl Echo {
 
 const ECHO: &[u8] = b"bench/echo";
 const SWALLOW: &[u8] = b"bench/swallow";
+const MANY: &[u8] = b"bench/many";

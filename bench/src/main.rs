@@ -55,6 +55,12 @@ enum Command {
     File(bars::file::Args),
     /// `SIGKILL` while a file is on its way.
     FileKill(bars::file_kill::Args),
+    /// One data stream between two programs, beside bare endpoints and `ssh -L`.
+    Stream(bars::stream::Args),
+    /// Small requests over an open data stream, beside bare endpoints.
+    StreamEcho(bars::stream::EchoArgs),
+    /// Very many data streams at a time, beside bare endpoints.
+    StreamMany(bars::stream_many::Args),
     /// What of a conversation can be read in files.
     Canary(bars::canary::Args),
     /// What of the demo can be read in its packets; needs root for a network namespace.
@@ -81,6 +87,9 @@ fn main() -> ExitCode {
                 Command::Kill(args) => bars::kill::run(&args).await.map(Some),
                 Command::File(args) => bars::file::run(&args).await.map(Some),
                 Command::FileKill(args) => bars::file_kill::run(&args).await.map(Some),
+                Command::Stream(args) => bars::stream::run(&args).await.map(Some),
+                Command::StreamEcho(args) => bars::stream::echo(&args).await.map(Some),
+                Command::StreamMany(args) => bars::stream_many::run(&args).await.map(Some),
                 Command::Canary(args) => bars::canary::run(&args).await.map(Some),
                 Command::Capture(args) => bars::capture::run(&args).map(Some),
                 Command::Dht(args) => bars::dht::run(&args).await.map(Some),

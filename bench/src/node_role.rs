@@ -62,6 +62,10 @@ pub(crate) enum Order {
     File { message: MessageId },
     /// Put a file out.
     Save { message: MessageId, path: PathBuf },
+    /// Offer a data stream.
+    OfferStream { name: String, to: String, target: String, flows: u32 },
+    /// Listen for programs that want what another offers.
+    OpenStream { stream: String },
     /// List all messages of a conversation, in its order.
     Dump { to: String },
     /// Lock, and end.
@@ -113,6 +117,9 @@ pub(crate) enum Answer {
     File {
         file: Box<api::File>,
     },
+    Address {
+        address: String,
+    },
 }
 
 /// One message as a screen would show it.
@@ -127,6 +134,7 @@ pub(crate) struct Line {
 pub(crate) async fn run(args: Args) -> Result<()> {
     // As `hexode up` does: no core dumps.
     vault::harden_process()?;
+    node::streams::allow_connections();
     let (answers, mut told) = mpsc::unbounded_channel::<Answer>();
     let host = Host::start(&args.home, args.bind, args.lan)?;
     let mut role =
@@ -264,6 +272,24 @@ impl Role {
                 return Ok(Answer::File { file: Box::new(file) });
             }
             Order::Save { message, path } => files::save(&node, self.circle()?, message, &path).await?,
+            Order::OfferStream { name, to, target, flows } => {
+                let offer = api::NewStreamOffer {
+                    name,
+                    target: api::StreamTarget::Tcp(target),
+                    label: None,
+                    class: api::StreamClass::File,
+                    rate: 0,
+                    flows: Some(flows),
+                    members: vec![to],
+                    role: None,
+                };
+                node.offer_stream(self.circle()?, offer).await.map_err(plain)?;
+            }
+            Order::OpenStream { stream } => {
+                let open = api::OpenStream { stream, ..api::OpenStream::default() };
+                let listener = node.open_stream(self.circle()?, open).await.map_err(plain)?;
+                return Ok(Answer::Address { address: listener.address });
+            }
             Order::Dump { to } => {
                 return Ok(Answer::Messages { messages: dump(&node, self.circle()?, to).await? });
             }

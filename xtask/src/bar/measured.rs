@@ -53,6 +53,37 @@ pub(crate) const FILE_KILL: Bar = Bar {
     run: || measure(&["file-kill"]),
 };
 
+pub(crate) const STREAM: Bar = Bar {
+    name: "stream",
+    what: "1 GiB from program to program over one data stream; beside bare iroh from memory to memory and ssh -L; needs openssh",
+    limit: "at least 0.8 × bare, faster than ssh -L",
+    run: || {
+        if !std::path::Path::new("/usr/sbin/sshd").exists() {
+            shell::run(shell::command("apt-get").args([
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "openssh-server",
+            ]))?;
+        }
+        measure(&["stream"])
+    },
+};
+
+pub(crate) const STREAM_ECHO: Bar = Bar {
+    name: "stream-echo",
+    what: "echoes of 300 B from program to program over an open data stream, beside a bare iroh stream's",
+    limit: "p50 at most 1.5 × bare",
+    run: || measure(&["stream-echo"]),
+};
+
+pub(crate) const STREAM_MANY: Bar = Bar {
+    name: "stream-many",
+    what: "10,000 open data streams: their memory at either end; all sending, beside bare iroh with as many; needs root",
+    limit: "at most 20 KiB each, at least 0.9 × bare, Jain at least 0.95",
+    run: || measure(&["stream-many"]),
+};
+
 pub(crate) const CANARY: Bar = Bar {
     name: "canary",
     what: "names, texts, passphrase and invitation, looked for in all files of two nodes and their core dumps",
