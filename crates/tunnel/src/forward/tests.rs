@@ -1,4 +1,12 @@
+use std::alloc::System;
+
+use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc, PeakMemAllocTrait};
+
 use super::*;
+
+/// Counts what is allocated.
+#[global_allocator]
+static ALLOCATOR: &PeakMemAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ANN: DeviceId = DeviceId::new([1; 32]);
 const BEN: DeviceId = DeviceId::new([2; 32]);
@@ -186,4 +194,27 @@ fn where_all_are_too_many_each_member_is_asked_about_others() {
     let middle = cara.wanted(many.iter().nth(limits::FORWARDED).unwrap());
     assert!([&first, &last, &middle].iter().all(|wanted| wanted.len() == limits::FORWARDED));
     assert_eq!(first.union(&middle).count(), many.len());
+}
+
+#[test]
+fn a_pair_that_says_nothing_takes_hardly_any_memory() {
+    let cara = Forwarding::new(CARA, Willing::default());
+    let devices: Vec<_> = (10..50).map(|n| DeviceId::new([n; 32])).collect();
+    cara.allow(Arc::new(devices.iter().copied().collect()));
+    let legs: Vec<_> = devices.iter().map(|device| cara.open(*device, LinkId(1))).collect();
+    legs.iter().for_each(|leg| cara.set_direct(leg, true));
+    ALLOCATOR.reset_peak_memory();
+    let mut pairs = 0;
+    for (from, one) in devices.iter().enumerate() {
+        for (to, other) in devices.iter().enumerate().filter(|(to, _)| *to != from) {
+            let packet = Passage { course: Course::To, device: *other, packet: vec![7; 1200].into() };
+            cara.handle(*one, [packet], Instant::now());
+            assert!(pop(&legs[to]).is_some());
+            pairs += usize::from(from < to);
+        }
+    }
+    assert_eq!(cara.status().2.len(), pairs);
+    let each = ALLOCATOR.get_peak_memory() / pairs;
+    eprintln!("{each} bytes for each of {pairs} pairs");
+    assert!(each < 4096, "{each} bytes for each of {pairs} pairs");
 }
