@@ -189,6 +189,19 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Lets a body be lacking that was erased because its entry was taken back: nobody took it back after all.
+    pub fn want_deleted(
+        &mut self,
+        conversation: ConversationRow,
+        author: &DeviceId,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE entry SET gone = 0 WHERE seq = ?3 AND gone = 1
+            AND chain = (SELECT id FROM chain WHERE conversation = ?1 AND author = ?2)";
+        let key = (conversation, author.as_bytes(), seq);
+        self.write(|db| db.prepare_cached(SQL)?.execute(key)).map(drop)
+    }
+
     /// Puts a body where there was none; `text` is what of it goes into the words' index.
     pub fn fill_body(
         &mut self,

@@ -170,6 +170,27 @@ impl Vault {
         self.read(|db| db.prepare_cached(SQL)?.query_row(key, head).optional())
     }
 
+    /// Returns entries of a chain that are no messages, from a place on, at most `limit`.
+    pub fn entries_beside_from(
+        &self,
+        conversation: ConversationRow,
+        author: &DeviceId,
+        from_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<EntryRecord>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM chain c CROSS JOIN entry e
+            WHERE c.conversation = ?1 AND c.author = ?2 AND e.chain = c.id AND e.seq >= ?3 AND e.kind <> 0
+            ORDER BY e.seq LIMIT ?4"
+        );
+        // A place beyond what can be stored has nothing behind it.
+        let from_seq = i64::try_from(from_seq).unwrap_or(i64::MAX);
+        let key = (conversation, author.as_bytes(), from_seq, limit);
+        self.read(|db| db.prepare_cached(SQL)?.query_map(key, entry)?.collect())
+    }
+
     /// Returns consecutive entries of one chain from a place on: at most so many, and of so many bytes, yet at least
     /// one if there is one.
     pub fn entries_from(

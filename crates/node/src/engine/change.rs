@@ -183,6 +183,33 @@ impl CircleState {
             .any(|change| change.kind == EntryKind::Delete && self.member_of(&change.author) == Some(author)))
     }
 
+    /// Asks for the body of a message again, and for what was said of it: whoever took it back had nothing to say any more.
+    pub(crate) fn was_not_deleted(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        conversation: ConversationId,
+        row: ConversationRow,
+        target: &Target,
+    ) -> Result<(), StoreError> {
+        let Some(message) = held(ctx.tx, row, target)? else { return Ok(()) };
+        if message.gone != Gone::Deleted || self.is_deleted(ctx.tx, row, target)? {
+            return Ok(());
+        }
+        ctx.tx.want_deleted(row, &message.author, message.seq)?;
+        for change in ctx.tx.changes_of(row, &target.id)? {
+            if change.gone == Gone::Deleted {
+                ctx.tx.want_deleted(row, &change.author, change.seq)?;
+            }
+        }
+        if let Some(at_ms) = expires_ms(&message) {
+            ctx.tx.set_expiry(row, &message.author, message.seq, at_ms)?;
+            self.expects(ctx, at_ms);
+        }
+        self.talk.lacks = true;
+        self.links.values_mut().for_each(|link| link.asked.again());
+        self.publish_change(ctx, conversation, row, target)
+    }
+
     /// Works out what later entries made of a message.
     pub(crate) fn outcome(
         &self,
@@ -208,7 +235,7 @@ impl CircleState {
 
     /// Tells whether an entry may change the message it names, as far as that is known. What is certain not to count is
     /// not kept: one member cannot make another one's messages slow to show.
-    fn may_change(&self, beside: Option<&Beside>, record: &EntryRecord, target: &Target) -> bool {
+    pub(crate) fn may_change(&self, beside: Option<&Beside>, record: &EntryRecord, target: &Target) -> bool {
         match beside {
             Some(Beside::Edit(_) | Beside::Delete(_)) => {
                 let author = self.member_of(&target.author);

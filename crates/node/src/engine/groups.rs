@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use journal::{ActError, Beside, Content, Descriptor, Ended, Ends};
-use vault::{ConversationRow, EntryKind, EntryRecord, Gone, StoreError};
+use vault::{ConversationRow, EntryKind, EntryRecord, Gone, StoreError, Vault};
 use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, Run};
 
 use super::{
@@ -234,35 +234,32 @@ impl CircleState {
     }
 
     /// Marks what stands behind the ends of chains as void, and what does not any more as valid.
-    pub(crate) fn chains_ended(&self, ctx: &mut Ctx<'_, '_>, ended: Vec<Ended>) -> Result<(), StoreError> {
+    pub(crate) fn chains_ended(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        ended: Vec<Ended>,
+    ) -> Result<(), StoreError> {
         for Ended { conversation, author, len } in ended {
             let Some(row) = self.conversations.get(&conversation).copied() else { continue };
+            let beside = entries_beside(ctx.tx, row, &author)?;
             ctx.tx.end_chain(row, &author, len)?;
-            if len.is_none() {
-                self.change_again(ctx, row, &author)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes anew what the entries of a chain change that counts again.
-    fn change_again(
-        &self,
-        ctx: &mut Ctx<'_, '_>,
-        row: ConversationRow,
-        author: &DeviceId,
-    ) -> Result<(), StoreError> {
-        let mut from = 0;
-        loop {
-            let part = ctx.tx.entries_from(row, author, from, 256, usize::MAX)?;
-            let Some(last) = part.last() else { return Ok(()) };
-            from = last.seq + 1;
-            for record in part.iter().filter(|record| record.kind != EntryKind::Message) {
-                if let Some(target) = beside_of(record).and_then(|beside| beside.target().copied()) {
-                    ctx.tx.add_change(row, author, record.seq, &target.id)?;
+            for record in beside {
+                let counts = len.is_none_or(|len| record.seq < len);
+                let counted = record.gone != Gone::Void;
+                let said = beside_of(&record);
+                let Some(target) = said.as_ref().and_then(Beside::target).copied() else { continue };
+                let deletes = record.kind == EntryKind::Delete;
+                if counted && !counts && deletes {
+                    self.was_not_deleted(ctx, conversation, row, &target)?;
+                } else if counts && !counted && self.may_change(said.as_ref(), &record, &target) {
+                    ctx.tx.add_change(row, &author, record.seq, &target.id)?;
+                    if deletes {
+                        self.apply_entry(ctx, conversation, row, &record)?;
+                    }
                 }
             }
         }
+        Ok(())
     }
 
     /// Stores an entry that counts for nothing, since its chain is to have no gap.
@@ -478,3 +475,23 @@ impl Access<'_, '_> {
         })
     }
 }
+
+/// Returns all entries of a chain that are no messages.
+fn entries_beside(
+    vault: &Vault,
+    row: ConversationRow,
+    author: &DeviceId,
+) -> Result<Vec<EntryRecord>, StoreError> {
+    let mut all = Vec::new();
+    loop {
+        let from = all.last().map_or(0, |last: &EntryRecord| last.seq + 1);
+        let part = vault.entries_beside_from(row, author, from, PART)?;
+        if part.is_empty() {
+            return Ok(all);
+        }
+        all.extend(part);
+    }
+}
+
+/// How many entries are read at once.
+const PART: usize = 256;
