@@ -98,11 +98,13 @@ impl Node {
     pub async fn close_stream(&self, circle: CircleId, listener: u64) -> Result<(), ApiError> {
         // Nothing is told or done while it is locked.
         self.call(|_| Ok(())).await?;
-        match self.shell.desk.end_listener(circle, listener) {
-            true => Ok(()),
-            false => Err(ApiError::new(ErrorKind::NotFound, "nothing listens under that number")
-                .hint("\"hexode stream list\" lists what does")),
-        }
+        let Some(task) = self.shell.desk.end_listener(circle, listener) else {
+            return Err(ApiError::new(ErrorKind::NotFound, "nothing listens under that number")
+                .hint("\"hexode stream list\" lists what does"));
+        };
+        // It was told to end, and has said so by ending.
+        let _ = task.await;
+        Ok(())
     }
 }
 

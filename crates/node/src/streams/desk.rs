@@ -13,7 +13,7 @@ use std::{
 use streams::{Bucket, Reason};
 use tokio::{
     sync::{Semaphore, broadcast, mpsc, oneshot},
-    task::AbortHandle,
+    task::JoinHandle,
     time::sleep,
 };
 use tunnel::{LinkId, Tunnel};
@@ -80,7 +80,7 @@ pub(super) struct Count {
 struct Listener {
     circle: CircleId,
     shown: api::StreamListener,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl fmt::Debug for Desk {
@@ -244,7 +244,7 @@ impl Desk {
     pub(super) fn add_listener(
         &self,
         mut shown: api::StreamListener,
-        start: impl FnOnce(u64) -> AbortHandle,
+        start: impl FnOnce(u64) -> JoinHandle<()>,
     ) -> Option<api::StreamListener> {
         let mut table = self.table();
         table.open.as_ref()?;
@@ -258,19 +258,18 @@ impl Desk {
         Some(shown)
     }
 
-    /// Ends a listener; the flows that came by it go on. `false` if there is none.
-    pub(crate) fn end_listener(&self, circle: CircleId, id: u64) -> bool {
+    /// Ends a listener; the flows that came by it go on. Returns its task, which ends when its place is free again; nothing if there
+    /// is none.
+    pub(crate) fn end_listener(&self, circle: CircleId, id: u64) -> Option<JoinHandle<()>> {
         let mut table = self.table();
         if table.listeners.get(&id).is_none_or(|listener| listener.circle != circle) {
-            return false;
+            return None;
         }
-        let ended = table.listeners.remove(&id);
+        let ended = table.listeners.remove(&id)?;
         drop(table);
-        if let Some(ended) = ended {
-            ended.task.abort();
-        }
+        ended.task.abort();
         publish(&self.events, circle);
-        true
+        Some(ended.task)
     }
 
     /// Tells how many listeners there are.

@@ -104,7 +104,7 @@ pub(crate) fn listen(
         return Err(Reason::Busy);
     }
     let post = desk.post().ok_or(Reason::Closed)?;
-    let start = move |id| tokio::spawn(run(post, id, listening, purpose)).abort_handle();
+    let start = move |id| tokio::spawn(run(post, id, listening, purpose));
     desk.add_listener(listener, start).ok_or(Reason::Closed)
 }
 
@@ -134,7 +134,8 @@ async fn run(post: Post, id: u64, listening: Listening, purpose: Purpose) {
             }
         },
     }
-    post.desk.end_listener(circle, id);
+    // This task, which ends here by itself.
+    drop(post.desk.end_listener(circle, id));
 }
 
 /// Opens a flow for a program, beside those that are open.
