@@ -190,9 +190,6 @@ impl Cell {
                 "there is no direct way, and the one through the third was found late"
             }
             (Some(took), true) if took > SOON => "late",
-            (Some(_), true) if self.third == Third::Reachable && (a == Kind::NoUdp || b == Kind::NoUdp) => {
-                "over TCP they could be direct, but the way through the third is found first, and a link on it does not look for one over TCP"
-            }
             (_, true) => "should be direct; a fault",
             _ if a == Kind::NoUdp || b == Kind::NoUdp => {
                 "from a network without UDP only TCP gets out, and nobody else's is let in here"

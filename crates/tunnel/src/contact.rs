@@ -129,7 +129,7 @@ impl Contact {
         self.dials += 1;
         (self.anew, self.hastened) = (false, None);
         self.dialling = Some(Dial { number: self.dials, task: None });
-        (self.dials, self.addresses.iter().copied().collect())
+        (self.dials, self.whereabouts().collect())
     }
 
     /// Takes note of what carries out the dial that was started last.
@@ -182,6 +182,10 @@ impl Contact {
 
     pub(crate) fn addresses(&self) -> usize {
         self.addresses.len()
+    }
+
+    pub(crate) fn whereabouts(&self) -> impl Iterator<Item = SocketAddr> {
+        self.addresses.iter().copied()
     }
 
     pub(crate) fn attempts(&self) -> u32 {

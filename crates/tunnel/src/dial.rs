@@ -1,12 +1,12 @@
 //! Going to another device.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, TransportAddr,
     endpoint::{ConnectError, ConnectOptions, ConnectWithOptsError, ConnectingError, Connection},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wire::DeviceId;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     gate::Gate,
     greet::{self, GreetError, Identity},
     hello::Checked,
-    tcp::Tcp,
+    tcp::{self, Tcp},
     tls,
     transport::{self, Side, code},
 };
@@ -73,10 +73,11 @@ impl Dialler {
             connecting.await.map_err(ConnectError::from)
         };
         let opening = async {
-            match &lane {
-                Some(lane) => lane.open(addresses).await,
-                None => std::future::pending().await,
+            if let Some(lane) = &lane {
+                sleep(tcp::HEAD_START).await;
+                lane.open(addresses).await;
             }
+            std::future::pending::<Infallible>().await
         };
         let connecting = async {
             tokio::select! {

@@ -1,6 +1,7 @@
 //! The loop: commands and what happened go in one after the other, events come out.
 
 mod dialling;
+mod lanes;
 mod links;
 mod newcomers;
 mod reach;
@@ -24,7 +25,7 @@ use tokio::{
 };
 use wire::DeviceId;
 
-use self::{dialling::Dialled, newcomers::Decided, rendezvous::Meeting};
+use self::{dialling::Dialled, lanes::Search, newcomers::Decided, rendezvous::Meeting};
 use crate::{
     BindError, Command, Config, DownReason, EventSink, Fault, LanConfig, LinkId, RefuseReason, Snapshot,
     Timing, UnreachableStatus,
@@ -82,6 +83,8 @@ struct Shell {
     tcp: Arc<Tcp>,
     dials_tcp: bool,
     listeners: Vec<SocketAddr>,
+    /// Lanes that are looked for beside links.
+    searches: BTreeMap<DeviceId, Search>,
     /// Newcomers who wait for the engine.
     waiting: BTreeMap<LinkId, oneshot::Sender<Result<(), RefuseReason>>>,
     /// Our own knocking.
@@ -164,6 +167,7 @@ impl Shell {
             tcp,
             dials_tcp: config.tcp,
             listeners: Vec::new(),
+            searches: BTreeMap::new(),
             waiting: BTreeMap::new(),
             knocking: None,
             addresses: Vec::new(),
@@ -224,6 +228,7 @@ impl Shell {
         }
         self.tasks.spawn(reach::keep_told(self.endpoint.clone(), self.outside.subscribe()));
         self.start_dht();
+        let mut lanes = self.tcp.watch();
         let mut watcher = self.endpoint.watch_addr();
         self.bound(watcher.get().ip_addrs().copied().collect());
 
@@ -236,6 +241,7 @@ impl Shell {
                     .iter()
                     .filter(|(device, _)| self.wants(device))
                     .filter_map(|(_, c)| c.due())
+                    .chain(self.searches.values().map(Search::due))
                     .chain(self.witnesses.due())
                     .min();
                 self.seek();
@@ -257,8 +263,10 @@ impl Shell {
                 Some(told) = inbox.told.recv() => self.handle_told(told),
                 Some(found) = inbox.found.recv() => self.know(found.device, &found.addresses),
                 Ok(address) = watcher.updated() => self.bound(address.ip_addrs().copied().collect()),
+                Ok(()) = lanes.changed() => self.take_lanes(),
                 () = alarm => {
                     self.dial_due();
+                    self.search_due();
                     self.judge_witnesses();
                 }
                 () = self.meeting.changed() => {

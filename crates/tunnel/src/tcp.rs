@@ -15,7 +15,6 @@ mod transport;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -27,8 +26,9 @@ use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use wire::DeviceId;
 
@@ -44,6 +44,8 @@ pub(crate) struct Tcp {
     gate: Arc<Gate>,
     cover: Cover,
     state: Mutex<State>,
+    /// Counts the lanes that opened.
+    opened: watch::Sender<u64>,
 }
 
 struct State {
@@ -65,7 +67,7 @@ pub(crate) enum End {
 impl Tcp {
     pub(crate) fn new(gate: Arc<Gate>) -> Self {
         let state = State { lanes: BTreeMap::new(), arrived: FairQueue::new(), receiver: None };
-        Self { gate, cover: Cover::new(), state: Mutex::new(state) }
+        Self { gate, cover: Cover::new(), state: Mutex::new(state), opened: watch::Sender::new(0) }
     }
 
     /// Prepares to dial a device. What iroh sends there waits until the lane is open.
@@ -98,6 +100,18 @@ impl Tcp {
             });
             task.abort_handle()
         });
+        self.opened.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Tells whenever a lane opened.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.opened.subscribe()
+    }
+
+    /// Returns this device's ends of the lanes to and from a device that are open.
+    pub(crate) fn ends(&self, device: &DeviceId) -> Vec<End> {
+        let both = [End::To(*device), End::From(*device.as_bytes())];
+        both.into_iter().filter(|end| self.remote(*end).is_some()).collect()
     }
 
     /// Opens a lane for whoever sent a pass with this key.
@@ -213,10 +227,8 @@ impl Prepared {
         self.lane.end
     }
 
-    /// Waits a moment for UDP, then opens the lane at the first of the addresses that answers. Never returns: what
-    /// comes of it is heard on the lane.
-    pub(crate) async fn open(&self, addresses: &[SocketAddr]) -> Infallible {
-        sleep(HEAD_START).await;
+    /// Opens the lane at the first of the addresses that answers, if one does. What comes of it is heard on the lane.
+    pub(crate) async fn open(&self, addresses: &[SocketAddr]) {
         let mut dials = JoinSet::new();
         for address in addresses.iter().copied().collect::<BTreeSet<_>>() {
             let (tcp, pass) = (self.tcp.clone(), self.pass);
@@ -236,7 +248,6 @@ impl Prepared {
                 break;
             }
         }
-        std::future::pending().await
     }
 }
 
@@ -266,9 +277,9 @@ impl fmt::Debug for Tcp {
 }
 
 /// How long UDP is given alone. A dial over it that works is done in a few round trips.
-const HEAD_START: Duration = Duration::from_secs(1);
+pub(crate) const HEAD_START: Duration = Duration::from_secs(1);
 /// How long a lane may take to open, for the one that dials and for the one that answers.
-const OPENING: Duration = Duration::from_secs(4);
+pub(crate) const OPENING: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
 mod tests;

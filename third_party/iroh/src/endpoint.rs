@@ -1669,6 +1669,14 @@ impl Endpoint {
         self.inner.remote_info(endpoint_id).await
     }
 
+    /// Opens a path to a custom address, on all connections that this side opened to a remote.
+    ///
+    /// Does nothing on a connection that has that path, and nothing if there is no connection.
+    #[cfg(feature = "unstable-custom-transports")]
+    pub fn open_custom_path(&self, endpoint_id: EndpointId, address: iroh_base::CustomAddr) {
+        self.inner.open_custom_path(endpoint_id, address);
+    }
+
     // # Methods for less common state updates.
 
     /// Notifies the system of potential network changes.

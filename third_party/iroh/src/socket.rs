@@ -1367,6 +1367,15 @@ impl EndpointInner {
         rx.await.ok()
     }
 
+    /// Opens a path to a custom address on all connections to a remote.
+    #[cfg(feature = "unstable-custom-transports")]
+    pub(crate) fn open_custom_path(&self, id: EndpointId, address: iroh_base::CustomAddr) {
+        let path = transports::FourTuple::from_remote(transports::Addr::Custom(address));
+        self.sock
+            .try_send_remote_state_msg(id, RemoteStateMessage::OpenPath(path))
+            .ok();
+    }
+
     /// Registers the connection in the `RemoteStateActor`.
     ///
     /// The actor is responsible for holepunching and opening additional paths to this

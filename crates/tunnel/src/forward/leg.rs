@@ -43,6 +43,8 @@ pub(crate) struct Told {
 pub(crate) enum What {
     /// Where it sees this device come from.
     Seen(SocketAddr),
+    /// Whether a member forwards its packets now. It did not tell this itself.
+    Way { forwarded: bool },
     /// To which of the wanted devices it forwards.
     Have(BTreeSet<DeviceId>),
     /// Of what went to it through `member`, this much was lost. It did not tell this itself.
@@ -146,6 +148,7 @@ async fn look(
 ) {
     let mut changes = pin!(connection.paths_stream());
     let mut through: Option<(DeviceId, Losses)> = None;
+    let mut forwarded = false;
     // A lane that a path over UDP has made needless.
     let mut needless: Option<(End, tokio::time::Instant)> = None;
     loop {
@@ -174,6 +177,12 @@ async fn look(
                 seen.send_if_modified(|before| {
                     address.is_some() && std::mem::replace(before, address) != address
                 });
+                if std::mem::replace(&mut forwarded, through.is_some()) != forwarded {
+                    let what = What::Way { forwarded };
+                    if told.send(Told { device: leg.device, what }).await.is_err() {
+                        return;
+                    }
+                }
             }
             () = sleep_until(needless.map_or_else(tokio::time::Instant::now, |(_, when)| when)), if needless.is_some() => {
                 if let Some((end, _)) = needless.take() {

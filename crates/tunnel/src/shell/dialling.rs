@@ -31,6 +31,7 @@ impl Shell {
         match self.links.contains_key(&device) {
             false if new => contact.start_anew(Instant::now()),
             false => contact.hurry(Instant::now()),
+            true if new => self.hurry_search(&device),
             true => {}
         }
     }

@@ -110,8 +110,9 @@ impl Shell {
     }
 
     /// Asks on every link whether it survived a change of the network.
-    pub(super) fn ask_links(&self) {
+    pub(super) fn ask_links(&mut self) {
         self.links.values().for_each(Link::ask);
+        self.hurry_searches();
     }
 
     pub(super) fn handle_link(&mut self, news: &News) {
@@ -144,6 +145,7 @@ impl Shell {
     /// Takes a link out; when the device is dialled again depends on how long the link lasted.
     fn take(&mut self, device: DeviceId) -> Option<Link> {
         let link = self.links.remove(&device)?;
+        self.searches.remove(&device);
         self.member_gone(&device);
         if let Some(contact) = self.contacts.get_mut(&device) {
             let [random] = crypto::Entropy::bytes(&mut crypto::OsEntropy);

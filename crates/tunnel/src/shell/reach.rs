@@ -33,6 +33,7 @@ impl Shell {
             return;
         }
         match told.what {
+            What::Way { forwarded } => self.handle_way(told.device, forwarded),
             What::Have(devices) => self.handle_have(told.device, &devices),
             What::Lost { member, sent, lost } => {
                 self.handle_lost(Through { member, peer: told.device }, sent, lost);
@@ -210,4 +211,4 @@ const SUSPECTED: Duration = Duration::from_secs(10);
 /// Through how many members a device is dialled at once.
 const FORWARDERS: usize = 3;
 /// How much later the one of two that dials second does so.
-const SECOND: Duration = Duration::from_millis(700);
+pub(super) const SECOND: Duration = Duration::from_millis(700);

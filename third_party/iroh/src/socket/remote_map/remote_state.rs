@@ -375,6 +375,8 @@ impl RemoteStateActor {
                 };
                 tx.send(info).ok();
             }
+            #[cfg(feature = "unstable-custom-transports")]
+            RemoteStateMessage::OpenPath(path) => self.open_path_on_all_conns(&path),
             RemoteStateMessage::NetworkChange { is_major } => {
                 self.handle_msg_network_change(is_major);
             }
@@ -1217,6 +1219,9 @@ pub(crate) enum RemoteStateMessage {
     ///
     /// This currently only includes a list of all known transport addresses for the remote.
     RemoteInfo(oneshot::Sender<RemoteInfo>),
+    /// Opens a path on all connections that this side opened.
+    #[cfg(feature = "unstable-custom-transports")]
+    OpenPath(transports::FourTuple),
     /// The network status has changed in some way
     NetworkChange { is_major: bool },
 }
