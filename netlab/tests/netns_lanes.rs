@@ -35,7 +35,11 @@ fn moves_to_a_lane(one: Kind, other: Kind) {
         sleep(Duration::from_millis(20));
     }
     for number in 1..=said {
-        assert_eq!(ben.until_frame(LIMIT), Some(number.to_be_bytes().to_vec()), "nothing is lost or overtakes");
+        assert_eq!(
+            ben.until_frame(LIMIT),
+            Some(number.to_be_bytes().to_vec()),
+            "nothing is lost or overtakes"
+        );
     }
 }
 

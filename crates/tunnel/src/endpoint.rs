@@ -7,9 +7,10 @@ use socket2::{Domain, Socket, Type};
 
 use crate::{
     BindError, Config,
-    forward::{DirectFirst, Forwarding, Members},
+    custom::Custom,
+    forward::{DirectFirst, Forwarding},
     gate::Gate,
-    tcp::{Lanes, Tcp},
+    tcp::Tcp,
     tls,
     transport::{self, Side},
 };
@@ -43,8 +44,8 @@ pub(crate) async fn bind(
         // The preset has no relay to begin with. Saying so with `relay_mode` would link in the vendor's host names.
         .clear_relay_transports()
         .clear_ip_transports()
-        .add_custom_transport(Arc::new(Members(forwarding.clone())))
-        .add_custom_transport(Arc::new(Lanes(tcp.clone())))
+        .add_custom_transport(Arc::new(Custom(forwarding.clone())))
+        .add_custom_transport(Arc::new(Custom(tcp.clone())))
         .path_selector(Arc::new(DirectFirst));
     for address in &config.fixed {
         builder = builder.external_addr(*address);

@@ -41,9 +41,9 @@ pub(crate) use self::{
     leg::{Told, What, start},
     queue::FairQueue,
     selector::DirectFirst,
-    transport::{Members, Through},
+    transport::Through,
 };
-use crate::{ForwardedStatus, LinkId};
+use crate::{ForwardedStatus, LinkId, custom};
 
 /// What one tunnel knows of forwarding, for others and for itself.
 pub(crate) struct Forwarding {
@@ -170,13 +170,8 @@ impl Forwarding {
             }
             leg.clone()
         };
-        let contents = Bytes::copy_from_slice(contents);
-        let size = segment.unwrap_or(contents.len()).max(1);
-        let mut at = 0;
-        while at < contents.len() {
-            let end = contents.len().min(at.saturating_add(size));
-            leg.push(Passage { course: Course::To, device: through.peer, packet: contents.slice(at..end) });
-            at = end;
+        for packet in custom::cut(contents, segment) {
+            leg.push(Passage { course: Course::To, device: through.peer, packet });
         }
         leg.filled.notify_one();
     }

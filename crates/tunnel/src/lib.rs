@@ -25,6 +25,7 @@ mod accept;
 mod command;
 mod config;
 mod contact;
+mod custom;
 pub mod dht;
 mod dial;
 mod doorway;

@@ -32,12 +32,9 @@ use tokio::{
 };
 use wire::DeviceId;
 
+pub(crate) use self::listen::{bind, listen};
 use self::{cover::Cover, lane::Lane};
-pub(crate) use self::{
-    listen::{bind, listen},
-    transport::Lanes,
-};
-use crate::{forward::FairQueue, gate::Gate, pass::Pass};
+use crate::{custom, forward::FairQueue, gate::Gate, pass::Pass};
 
 /// All lanes of one tunnel.
 pub(crate) struct Tcp {
@@ -166,14 +163,7 @@ impl Tcp {
     /// Sends packets; what does not fit is lost.
     fn send(&self, end: End, contents: &[u8], segment: Option<usize>) {
         let Some(lane) = self.state().lanes.get(&end).cloned() else { return };
-        let contents = Bytes::copy_from_slice(contents);
-        let size = segment.unwrap_or(contents.len()).max(1);
-        let mut at = 0;
-        while at < contents.len() {
-            let next = contents.len().min(at.saturating_add(size));
-            lane.push(contents.slice(at..next));
-            at = next;
-        }
+        custom::cut(contents, segment).for_each(|packet| lane.push(packet));
     }
 
     fn take(&self, end: End, packet: Bytes) {

@@ -1,19 +1,15 @@
 //! Paths through members, as iroh sees them.
 
 use std::{
-    io,
     net::{IpAddr, Ipv6Addr},
-    num::NonZeroUsize,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use iroh::endpoint::transports::{CustomEndpoint, CustomSender, CustomTransport, RecvInfo, Transmit};
 use iroh_base::CustomAddr;
-use noq_udp::RecvMeta;
 use wire::DeviceId;
 
 use super::Forwarding;
+use crate::custom::Carrier;
 
 /// A path to `peer` that leads through `member`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,86 +50,29 @@ impl Through {
     }
 }
 
-/// Gives iroh its side of the forwarding.
-#[derive(Debug)]
-pub(crate) struct Members(pub(crate) Arc<Forwarding>);
-
-impl CustomTransport for Members {
-    fn bind(&self) -> io::Result<Box<dyn CustomEndpoint>> {
-        let nowhere = n0_watcher::Watchable::new(Vec::new());
-        Ok(Box::new(Endpoint { forwarding: self.0.clone(), nowhere }))
-    }
-}
-
-#[derive(Debug)]
-struct Endpoint {
-    forwarding: Arc<Forwarding>,
-    /// A path through a member is no address that others could dial.
-    nowhere: n0_watcher::Watchable<Vec<CustomAddr>>,
-}
-
-impl CustomEndpoint for Endpoint {
-    fn watch_local_addrs(&self) -> n0_watcher::Direct<Vec<CustomAddr>> {
-        self.nowhere.watch()
+impl Carrier for Forwarding {
+    fn channel(&self) -> u64 {
+        CHANNEL
     }
 
-    fn create_sender(&self) -> Arc<dyn CustomSender> {
-        Arc::new(Sender(self.forwarding.clone()))
-    }
-
-    fn poll_recv(
-        &mut self,
-        cx: &mut Context<'_>,
-        bufs: &mut [io::IoSliceMut<'_>],
-        metas: &mut [RecvMeta],
-        recv_infos: &mut [RecvInfo],
-    ) -> Poll<io::Result<usize>> {
-        let room = bufs.iter().map(|buf| buf.len()).min().unwrap_or(0);
-        let most = bufs.len().min(metas.len()).min(recv_infos.len());
-        let mut slots = bufs.iter_mut().zip(metas).zip(recv_infos);
-        let mut filled = 0;
-        let outcome = self.forwarding.poll_arrived(cx, most, room, |through, packet| {
-            let Some(((buf, meta), info)) = slots.next() else { return };
-            let Some(room) = buf.get_mut(..packet.len()) else { return };
-            room.copy_from_slice(packet);
-            *meta = RecvMeta::default();
-            (meta.len, meta.stride) = (packet.len(), packet.len());
-            *info = RecvInfo::new(through.address(), None);
-            filled += 1;
-        });
-        outcome.map(|()| Ok(filled))
-    }
-
-    fn max_transmit_segments(&self) -> NonZeroUsize {
-        // iroh sends no larger batches on any path than the least of all transports takes.
-        NonZeroUsize::new(64).expect("64 is not zero")
-    }
-}
-
-#[derive(Debug)]
-struct Sender(Arc<Forwarding>);
-
-impl CustomSender for Sender {
-    fn is_valid_send_addr(&self, address: &CustomAddr) -> bool {
-        address.id() == CHANNEL
-    }
-
-    fn poll_send(
-        &self,
-        _: &mut Context<'_>,
-        to: &CustomAddr,
-        _: Option<&CustomAddr>,
-        transmit: &Transmit<'_>,
-    ) -> Poll<io::Result<()>> {
-        // What cannot be sent is lost, as on any network; QUIC sends it again.
+    fn send(&self, to: &CustomAddr, contents: &[u8], segment: Option<usize>) {
         if let Some(through) = Through::read(to) {
-            self.0.send(through, transmit.contents, transmit.segment_size);
+            self.send(through, contents, segment);
         }
-        Poll::Ready(Ok(()))
+    }
+
+    fn poll_arrived(
+        &self,
+        cx: &Context<'_>,
+        most: usize,
+        room: usize,
+        give: &mut dyn FnMut(CustomAddr, &[u8]),
+    ) -> Poll<()> {
+        self.poll_arrived(cx, most, room, |through, packet| give(through.address(), packet))
     }
 }
 
-/// Tells iroh's custom transports apart; there is one.
+/// Tells iroh's custom transports apart; the other one leads over TCP.
 const CHANNEL: u64 = 0x6865_786f_6465;
 
 #[cfg(test)]

@@ -92,7 +92,10 @@ async fn a_pass_opens_one_lane_for_whoever_made_it_and_packets_come_through() {
     assert_eq!(ann.remote(End::To(id(2))), Some(address));
     assert!(none.is_empty() && opened.has_changed().unwrap(), "whoever waits for a lane is told");
     opened.mark_unchanged();
-    assert_eq!((ann.ends(&id(2)), ben.ends(&id(1))), (vec![End::To(id(2))], vec![End::From(*id(1).as_bytes())]));
+    assert_eq!(
+        (ann.ends(&id(2)), ben.ends(&id(1))),
+        (vec![End::To(id(2))], vec![End::From(*id(1).as_bytes())])
+    );
     drop(prepared);
     assert_eq!(ann.state().lanes.len(), 1, "it is open, so it stays");
     // Whoever is no longer allowed has no lane.

@@ -1,18 +1,12 @@
 //! Lanes, as iroh sees them.
 
-use std::{
-    io,
-    num::NonZeroUsize,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
-use iroh::endpoint::transports::{CustomEndpoint, CustomSender, CustomTransport, RecvInfo, Transmit};
 use iroh_base::CustomAddr;
-use noq_udp::RecvMeta;
 use wire::DeviceId;
 
 use super::{End, Tcp};
+use crate::custom::Carrier;
 
 impl End {
     /// Writes the end as iroh names it. Such an address never leaves this process.
@@ -37,82 +31,25 @@ impl End {
     }
 }
 
-/// Gives iroh its side of the lanes.
-#[derive(Debug)]
-pub(crate) struct Lanes(pub(crate) Arc<Tcp>);
-
-impl CustomTransport for Lanes {
-    fn bind(&self) -> io::Result<Box<dyn CustomEndpoint>> {
-        let nowhere = n0_watcher::Watchable::new(Vec::new());
-        Ok(Box::new(Endpoint { tcp: self.0.clone(), nowhere }))
-    }
-}
-
-#[derive(Debug)]
-struct Endpoint {
-    tcp: Arc<Tcp>,
-    /// A lane's end is no address that others could dial.
-    nowhere: n0_watcher::Watchable<Vec<CustomAddr>>,
-}
-
-impl CustomEndpoint for Endpoint {
-    fn watch_local_addrs(&self) -> n0_watcher::Direct<Vec<CustomAddr>> {
-        self.nowhere.watch()
+impl Carrier for Tcp {
+    fn channel(&self) -> u64 {
+        CHANNEL
     }
 
-    fn create_sender(&self) -> Arc<dyn CustomSender> {
-        Arc::new(Sender(self.tcp.clone()))
-    }
-
-    fn poll_recv(
-        &mut self,
-        cx: &mut Context<'_>,
-        bufs: &mut [io::IoSliceMut<'_>],
-        metas: &mut [RecvMeta],
-        recv_infos: &mut [RecvInfo],
-    ) -> Poll<io::Result<usize>> {
-        let room = bufs.iter().map(|buf| buf.len()).min().unwrap_or(0);
-        let most = bufs.len().min(metas.len()).min(recv_infos.len());
-        let mut slots = bufs.iter_mut().zip(metas).zip(recv_infos);
-        let mut filled = 0;
-        let outcome = self.tcp.poll_arrived(cx, most, room, |end, packet| {
-            let Some(((buf, meta), info)) = slots.next() else { return };
-            let Some(room) = buf.get_mut(..packet.len()) else { return };
-            room.copy_from_slice(packet);
-            *meta = RecvMeta::default();
-            (meta.len, meta.stride) = (packet.len(), packet.len());
-            *info = RecvInfo::new(end.address(), None);
-            filled += 1;
-        });
-        outcome.map(|()| Ok(filled))
-    }
-
-    fn max_transmit_segments(&self) -> NonZeroUsize {
-        // iroh sends no larger batches on any path than the least of all transports takes.
-        NonZeroUsize::new(64).expect("64 is not zero")
-    }
-}
-
-#[derive(Debug)]
-struct Sender(Arc<Tcp>);
-
-impl CustomSender for Sender {
-    fn is_valid_send_addr(&self, address: &CustomAddr) -> bool {
-        address.id() == CHANNEL
-    }
-
-    fn poll_send(
-        &self,
-        _: &mut Context<'_>,
-        to: &CustomAddr,
-        _: Option<&CustomAddr>,
-        transmit: &Transmit<'_>,
-    ) -> Poll<io::Result<()>> {
-        // What cannot be sent is lost, as on any network; QUIC sends it again.
+    fn send(&self, to: &CustomAddr, contents: &[u8], segment: Option<usize>) {
         if let Some(end) = End::read(to) {
-            self.0.send(end, transmit.contents, transmit.segment_size);
+            self.send(end, contents, segment);
         }
-        Poll::Ready(Ok(()))
+    }
+
+    fn poll_arrived(
+        &self,
+        cx: &Context<'_>,
+        most: usize,
+        room: usize,
+        give: &mut dyn FnMut(CustomAddr, &[u8]),
+    ) -> Poll<()> {
+        self.poll_arrived(cx, most, room, |end, packet| give(end.address(), packet))
     }
 }
 
