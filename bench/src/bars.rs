@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use wire::{CircleId, DeviceId};
 
 use crate::{
+    cable::{self, End},
     child::Child,
     host::{Host, PASSPHRASE},
     node_role::{Answer, Order},
@@ -38,11 +39,13 @@ pub(crate) struct Pair {
 impl Pair {
     pub(crate) async fn start() -> Result<Self> {
         let folder = process::folder()?;
-        let ann = Host::start(&folder.path().join("ann"), std::net::Ipv4Addr::LOCALHOST, false)?;
+        let ann = Host::start(&folder.path().join("ann"), cable::address(End::Near), false)?;
         let circle = ann.found("Measure", "Ann", PASSPHRASE).await?;
         let anns = ann.node.circle(circle).await.map_err(crate::host::plain)?.device;
         let home = folder.path().join("ben");
-        let mut ben = Child::start(&["node", home.to_str().context("a folder with a strange name")?])?;
+        let bind = cable::address(End::Far).to_string();
+        let home = home.to_str().context("a folder with a strange name")?;
+        let mut ben = cable::start_far(&["node", home, "--bind", &bind])?;
         let join = Order::join(ann.invite(circle).await?, "Ben");
         let Answer::Circle { device: bens, .. } = ben.order(&join).await? else {
             bail!("Ben did not say who he is");

@@ -15,10 +15,13 @@ use iroh::{
 };
 use rustls::crypto::aws_lc_rs;
 
-use crate::child::Child;
+use crate::{
+    cable::{self, End},
+    child::Child,
+};
 
-/// A bare iroh endpoint with the tunnel's provider and key exchange, on loopback.
-pub(crate) async fn bind() -> Result<Endpoint> {
+/// A bare iroh endpoint with the tunnel's provider and key exchange.
+pub(crate) async fn bind(at: Ipv4Addr) -> Result<Endpoint> {
     let mut provider = aws_lc_rs::default_provider();
     provider.kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];
     let endpoint = Endpoint::builder(presets::Empty)
@@ -29,15 +32,15 @@ pub(crate) async fn bind() -> Result<Endpoint> {
         )
         .relay_mode(RelayMode::Disabled)
         .clear_ip_transports()
-        .bind_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?
+        .bind_addr(SocketAddr::from((at, 0)))?
         .bind()
         .await?;
     Ok(endpoint)
 }
 
 /// The other end's process: prints where it is, then echoes or swallows what comes on each connection's stream.
-pub(crate) async fn serve() -> Result<()> {
-    let endpoint = bind().await?;
+pub(crate) async fn serve(at: Ipv4Addr) -> Result<()> {
+    let endpoint = bind(at).await?;
     let address = endpoint.bound_sockets().into_iter().next().context("no socket")?;
     println!("{} {address}", endpoint.id());
     std::io::stdout().flush()?;
@@ -83,17 +86,17 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn start() -> Result<Self> {
-        let mut child = Child::start(&["endpoint"])?;
+        let mut child = cable::start_far(&["endpoint", "--bind", &cable::address(End::Far).to_string()])?;
         let line = child.line().await?;
         let (id, address) = line.split_once(' ').context("the other end did not say where it is")?;
         let other =
             EndpointAddr::new(id.parse::<EndpointId>()?).with_ip_addr(address.trim().parse::<SocketAddr>()?);
-        Ok(Self { endpoint: bind().await?, other, _child: child })
+        Ok(Self { endpoint: bind(cable::address(End::Near)).await?, other, _child: child })
     }
 
     /// Closes the endpoint here and binds another.
     pub(crate) async fn bind_anew(&mut self) -> Result<()> {
-        let old = std::mem::replace(&mut self.endpoint, bind().await?);
+        let old = std::mem::replace(&mut self.endpoint, bind(cable::address(End::Near)).await?);
         // It says good-bye in its own time, as it would in a program that goes on.
         tokio::spawn(async move { old.close().await });
         Ok(())

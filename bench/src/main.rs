@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are its output")]
 
 mod bars;
+mod cable;
 mod child;
 mod commits;
 mod endpoint;
@@ -20,11 +21,13 @@ mod needles;
 mod node_role;
 mod pcap;
 mod process;
+mod programs;
 mod samples;
 mod verdict;
 
-use std::process::ExitCode;
+use std::{net::Ipv4Addr, process::ExitCode};
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
@@ -72,37 +75,20 @@ enum Command {
     Node(node_role::Args),
     /// Runs one bare iroh endpoint that echoes or swallows.
     #[command(hide = true)]
-    Endpoint,
+    Endpoint {
+        /// The address to listen on.
+        #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+        bind: Ipv4Addr,
+    },
+    /// Runs the programs that streams are joined with: one that echoes, one that swallows.
+    #[command(hide = true)]
+    Programs,
 }
 
 fn main() -> ExitCode {
-    let done = runtime().and_then(|runtime| {
-        runtime.block_on(async {
-            match Cli::parse().command {
-                Command::RoundTrip(args) => bars::round_trip::run(&args).await.map(Some),
-                Command::Throughput(args) => bars::throughput::run(&args).await.map(Some),
-                Command::CatchUp(args) => bars::catch_up::run(&args).await.map(Some),
-                Command::Dial(args) => bars::dial::run(&args).await.map(Some),
-                Command::Idle(args) => bars::idle::run(&args).await.map(Some),
-                Command::Kill(args) => bars::kill::run(&args).await.map(Some),
-                Command::File(args) => bars::file::run(&args).await.map(Some),
-                Command::FileKill(args) => bars::file_kill::run(&args).await.map(Some),
-                Command::Stream(args) => bars::stream::run(&args).await.map(Some),
-                Command::StreamEcho(args) => bars::stream::echo(&args).await.map(Some),
-                Command::StreamMany(args) => bars::stream_many::run(&args).await.map(Some),
-                Command::Canary(args) => bars::canary::run(&args).await.map(Some),
-                Command::Capture(args) => bars::capture::run(&args).map(Some),
-                Command::Dht(args) => bars::dht::run(&args).await.map(Some),
-                Command::Node(args) => node_role::run(args).await.map(|()| None),
-                Command::Endpoint => endpoint::serve().await.map(|()| None),
-            }
-        })
-    });
-    match done {
-        Ok(verdict) => {
-            verdict.iter().for_each(Verdict::print);
-            ExitCode::SUCCESS
-        }
+    let command = Cli::parse().command;
+    match run(command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE
@@ -110,7 +96,41 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(command: Command) -> Result<ExitCode> {
+    // What is measured beside bare endpoints on the way between two devices.
+    if let Command::File(_) | Command::Stream(_) | Command::StreamEcho(_) = command
+        && let Some(code) = cable::run_between()?
+    {
+        return Ok(code);
+    }
+    let verdict = runtime()?.block_on(measure(command))?;
+    verdict.iter().for_each(Verdict::print);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(command: Command) -> Result<Option<Verdict>> {
+    match command {
+        Command::RoundTrip(args) => bars::round_trip::run(&args).await.map(Some),
+        Command::Throughput(args) => bars::throughput::run(&args).await.map(Some),
+        Command::CatchUp(args) => bars::catch_up::run(&args).await.map(Some),
+        Command::Dial(args) => bars::dial::run(&args).await.map(Some),
+        Command::Idle(args) => bars::idle::run(&args).await.map(Some),
+        Command::Kill(args) => bars::kill::run(&args).await.map(Some),
+        Command::File(args) => bars::file::run(&args).await.map(Some),
+        Command::FileKill(args) => bars::file_kill::run(&args).await.map(Some),
+        Command::Stream(args) => bars::stream::run(&args).await.map(Some),
+        Command::StreamEcho(args) => bars::stream::echo(&args).await.map(Some),
+        Command::StreamMany(args) => bars::stream_many::run(&args).await.map(Some),
+        Command::Canary(args) => bars::canary::run(&args).await.map(Some),
+        Command::Capture(args) => bars::capture::run(&args).map(Some),
+        Command::Dht(args) => bars::dht::run(&args).await.map(Some),
+        Command::Node(args) => node_role::run(args).await.map(|()| None),
+        Command::Endpoint { bind } => endpoint::serve(bind).await.map(|()| None),
+        Command::Programs => programs::serve().map(|()| None),
+    }
+}
+
 /// One thread, as `hexode up` has it.
-fn runtime() -> anyhow::Result<Runtime> {
+fn runtime() -> Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }

@@ -1,13 +1,10 @@
-use std::{
-    net::Ipv4Addr,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use tokio::time::sleep;
 
 use crate::{
+    cable::{Cable, End},
     child::Child,
     node_role::{Answer, Order},
     process::{self, Usage, mib},
@@ -32,12 +29,12 @@ pub(crate) struct Args {
 /// It lives in a network namespace of its own, so that the bytes are those of the wire; all its contacts are real
 /// nodes in one other process, connected among themselves too.
 pub(crate) async fn run(args: &Args) -> Result<Verdict> {
-    let wire = Wire::new()?;
+    let cable = Cable::new()?;
     let bare = bare().await?;
     let mut rows = vec![];
     let mut first = None;
     for &contacts in &args.contacts {
-        let idle = measure(args, &wire, contacts).await?;
+        let idle = measure(args, &cable, contacts).await?;
         idle.tell(&format!("node with {contacts} contacts"), contacts);
         let (memory, cpu, bytes, wakes) =
             NAMES.get(usize::from(first.is_some())).context("two rows at most")?;
@@ -107,10 +104,11 @@ impl Idle {
     }
 }
 
-async fn measure(args: &Args, wire: &Wire, contacts: usize) -> Result<Idle> {
+async fn measure(args: &Args, cable: &Cable, contacts: usize) -> Result<Idle> {
     let folder = process::folder()?;
     let home = |name: &str| folder.path().join(name).display().to_string();
-    let mut node = wire.start(Side::Node, &["node", &home("node"), "--bind", &NODE.to_string()])?;
+    let [near, far] = [End::Near, End::Far].map(|end| end.address().to_string());
+    let mut node = cable.start(End::Near, &["node", &home("node"), "--bind", &near])?;
     node.order(&Order::found("Ann")).await?;
     let mut invitations = Vec::new();
     for _ in 0..contacts {
@@ -118,16 +116,16 @@ async fn measure(args: &Args, wire: &Wire, contacts: usize) -> Result<Idle> {
         invitations.push(link);
     }
     let started = Instant::now();
-    let mut crowd = wire.start(Side::Crowd, &["node", &home("crowd"), "--bind", &CROWD.to_string()])?;
+    let mut crowd = cable.start(End::Far, &["node", &home("crowd"), "--bind", &far])?;
     crowd.order(&Order::Crowd { invitations }).await?;
     node.order(&Order::Tunnels { count: contacts }).await?;
     eprintln!("{contacts} contacts joined in {:.0} s", started.elapsed().as_secs_f64());
     // What the joining took is not idleness: the node starts anew, as after a night, and gets its tunnels back.
     node.order(&Order::Stop).await?;
-    let mut node = wire.start(Side::Node, &["node", &home("node"), "--bind", &NODE.to_string()])?;
+    let mut node = cable.start(End::Near, &["node", &home("node"), "--bind", &near])?;
     node.order(&Order::Unlock).await?;
     node.order(&Order::Tunnels { count: contacts }).await?;
-    let idle = watch(args, node.pid(), || wire.count()).await?;
+    let idle = watch(args, node.pid(), || cable.count()).await?;
     // All of them were there all the time, or it is no measurement.
     node.order(&Order::Tunnels { count: contacts }).await?;
     node.order(&Order::Stop).await?;
@@ -162,84 +160,6 @@ async fn watch(args: &Args, pid: u32, count: impl Fn() -> Result<(u64, u64)>) ->
     })
 }
 
-#[derive(Clone, Copy)]
-enum Side {
-    Node,
-    Crowd,
-}
-
-/// Two network namespaces joined by a cable that counts.
-struct Wire {
-    names: [String; 2],
-}
-
-impl Wire {
-    fn new() -> Result<Self> {
-        let number = std::process::id();
-        let wire = Self { names: ["n", "c"].map(|side| format!("hexode-{number}-{side}")) };
-        let [node, crowd] = &wire.names;
-        for name in &wire.names {
-            ip(&["netns", "add", name]).context(
-                "network namespaces need root: without them the bytes of one node can't be counted",
-            )?;
-        }
-        ip(&["-n", node, "link", "add", CABLE, "type", "veth", "peer", "name", CABLE, "netns", crowd])?;
-        for (name, address) in [(node, NODE), (crowd, CROWD)] {
-            ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", CABLE])?;
-            ip(&["-n", name, "link", "set", "lo", "up"])?;
-            ip(&["-n", name, "link", "set", CABLE, "up"])?;
-        }
-        Ok(wire)
-    }
-
-    fn name(&self, side: Side) -> &str {
-        let [node, crowd] = &self.names;
-        match side {
-            Side::Node => node,
-            Side::Crowd => crowd,
-        }
-    }
-
-    fn start(&self, side: Side, words: &[&str]) -> Result<Child> {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", self.name(side)]).arg(std::env::current_exe()?);
-        // `ip` becomes the program it is to start, so the process is the node's.
-        Child::start_as(&mut command, words)
-    }
-
-    /// Counts bytes and packets over the cable, both ways, without the Ethernet header.
-    fn count(&self) -> Result<(u64, u64)> {
-        let script = ["rx_bytes", "tx_bytes", "rx_packets", "tx_packets"]
-            .map(|name| format!("/sys/class/net/{CABLE}/statistics/{name}"))
-            .join(" ");
-        let output = Command::new("ip")
-            .args(["netns", "exec", self.name(Side::Node), "sh", "-c", &format!("cat {script}")])
-            .output()?;
-        let text = String::from_utf8(output.stdout)?;
-        let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-        let [received, sent, packets_in, packets_out] = numbers[..] else {
-            bail!("the cable's counters cannot be read")
-        };
-        let packets = packets_in + packets_out;
-        Ok((received + sent - ETHERNET * packets, packets))
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        for name in &self.names {
-            // With the last process in it gone the namespace goes, and the cable with it.
-            let _ = ip(&["netns", "delete", name]);
-        }
-    }
-}
-
-fn ip(words: &[&str]) -> Result<()> {
-    let status = Command::new("ip").args(words).status().context("`ip` did not start")?;
-    ensure!(status.success(), "ip {} ended with {status}", words.join(" "));
-    Ok(())
-}
-
 /// What the rows are called, for the first and the second number of contacts.
 const NAMES: [(&str, &str, &str, &str); 2] = [
     (
@@ -255,8 +175,3 @@ const NAMES: [(&str, &str, &str, &str); 2] = [
         "idle, 100 contacts: wake-ups",
     ),
 ];
-
-const CABLE: &str = "cable";
-const NODE: Ipv4Addr = Ipv4Addr::new(10, 213, 77, 1);
-const CROWD: Ipv4Addr = Ipv4Addr::new(10, 213, 77, 2);
-const ETHERNET: u64 = 14;

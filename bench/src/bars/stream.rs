@@ -1,8 +1,8 @@
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child as Process, Command, Stdio},
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,10 +11,12 @@ use node::api;
 
 use super::Pair;
 use crate::{
+    cable::{self, End},
     endpoint::Raw,
     host::plain,
-    node_role::{Answer, Order},
+    node_role::Order,
     process::{self, Folder},
+    programs::{self, Programs},
     samples::Samples,
     verdict::{Row, Verdict},
 };
@@ -36,15 +38,15 @@ pub(crate) struct EchoArgs {
     echoes: u64,
 }
 
-/// Sends bytes from a program through Ben's listener, the tunnel and Ann's offer to a program that swallows them: two connections over
+/// Sends bytes from a program through Ann's listener, the tunnel and Ben's offer to a program that swallows them: two connections over
 /// loopback and one stream of the tunnel. Beside it bare iroh from memory to memory, and `ssh -L`.
 pub(crate) async fn run(args: &Args) -> Result<Verdict> {
     let size = args.mib << 20;
     let mut pair = Pair::start().await?;
     let raw = Raw::start().await?;
-    let sink = Sink::start()?;
-    let address = joined(&mut pair, &sink.address).await?;
-    let ssh = Ssh::start(&sink.address)?;
+    let programs = Programs::start().await?;
+    let address = joined(&mut pair, &programs.swallows).await?;
+    let ssh = Ssh::start(&programs.swallows)?;
     let (mut ours, mut bare, mut shell) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..args.rounds {
         bare.push(rate(size, raw.bulk(size).await?));
@@ -75,14 +77,14 @@ pub(crate) async fn echo(args: &EchoArgs) -> Result<Verdict> {
     let mut pair = Pair::start().await?;
     let raw = Raw::start().await?;
     let mut bare = raw.echo().await?;
-    let target = echoing()?;
-    let address = joined(&mut pair, &target).await?;
+    let programs = Programs::start().await?;
+    let address = joined(&mut pair, &programs.echoes).await?;
     let mut client = TcpStream::connect(&address)?;
     client.set_nodelay(true)?;
     let message = [7; BYTES];
-    let direct = TcpStream::connect(&target)?;
+    // What a program of this end's takes by itself.
+    let mut direct = TcpStream::connect(programs::echoing()?)?;
     direct.set_nodelay(true)?;
-    let mut direct = direct;
     let (mut ours, mut peers, mut loopback) = (Samples::default(), Samples::default(), Samples::default());
     for number in 0..args.echoes + WARM_UP {
         // On a thread of its own, as a program has: this one's node must run meanwhile.
@@ -118,23 +120,13 @@ fn one(client: &mut TcpStream, message: &[u8; BYTES]) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// Lets Ann offer Ben a target, and Ben listen for it; returns where.
+/// Lets Ben offer Ann a target, and Ann listen for it; returns where.
 async fn joined(pair: &mut Pair, target: &str) -> Result<String> {
-    let offer = api::NewStreamOffer {
-        name: "beans".into(),
-        target: api::StreamTarget::Tcp(target.into()),
-        label: None,
-        class: api::StreamClass::File,
-        rate: 0,
-        flows: None,
-        members: vec!["Ben".into()],
-        role: None,
-    };
-    pair.ann.node.offer_stream(pair.circle, offer).await.map_err(plain)?;
-    match pair.ben.order(&Order::OpenStream { stream: "Ann/beans".into() }).await? {
-        Answer::Address { address } => Ok(address),
-        other => bail!("Ben did not say where he listens: {other:?}"),
-    }
+    let order =
+        Order::OfferStream { name: "beans".into(), to: "Ann".into(), target: target.into(), flows: 256 };
+    pair.ben.order(&order).await?;
+    let open = api::OpenStream { stream: "Ben/beans".into(), ..api::OpenStream::default() };
+    Ok(pair.ann.node.open_stream(pair.circle, open).await.map_err(plain)?.address)
 }
 
 /// Sends so much to an address and waits for the answer to all of it.
@@ -159,50 +151,7 @@ async fn send(address: &str, size: u64) -> Result<Duration> {
     sending.await?
 }
 
-/// A program that swallows what comes on each connection, and then says how much it was.
-struct Sink {
-    address: String,
-    _thread: JoinHandle<()>,
-}
-
-impl Sink {
-    fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?.to_string();
-        let swallow = move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { continue };
-                thread::spawn(move || {
-                    let (mut buffer, mut all) = (vec![0; 256 << 10], 0_u64);
-                    while let Ok(read @ 1..) = stream.read(&mut buffer) {
-                        all += read as u64;
-                    }
-                    // The one who waits sees that it is missing.
-                    let _ = stream.write_all(all.to_string().as_bytes());
-                });
-            }
-        };
-        Ok(Self { address, _thread: thread::spawn(swallow) })
-    }
-}
-
-fn echoing() -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?.to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            thread::spawn(move || {
-                let _ = stream.set_nodelay(true);
-                let mut heard = [0; BYTES];
-                while stream.read_exact(&mut heard).is_ok() && stream.write_all(&heard).is_ok() {}
-            });
-        }
-    });
-    Ok(address)
-}
-
-/// A server of SSH of its own on loopback, and a client that forwards a port through it.
+/// A server of SSH of its own at the far end, and a client that forwards a port through it.
 struct Ssh {
     address: String,
     server: Process,
@@ -222,9 +171,9 @@ impl Ssh {
             ensure!(made.success(), "ssh-keygen made no key");
         }
         std::fs::copy(at("own.pub"), at("keys"))?;
-        let (port, forwarded) = (free()?, free()?);
+        let (port, forwarded, there) = (free()?, free()?, cable::address(End::Far));
         let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\n\
+            "Port {port}\nListenAddress {there}\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\n\
              PermitRootLogin prohibit-password\nPasswordAuthentication no\n",
             at("host"),
             at("keys")
@@ -232,21 +181,22 @@ impl Ssh {
         std::fs::write(at("config"), config)?;
         // The folder that it separates privileges in; one that is there is as good.
         let _ = std::fs::create_dir_all("/run/sshd");
-        let server = Command::new("/usr/sbin/sshd")
+        let server = cable::far("/usr/sbin/sshd")
             .args(["-D", "-e", "-f", &at("config")])
             .stderr(Stdio::null())
             .spawn()
             .context("sshd is not there: install openssh-server")?;
-        wait(port)?;
+        wait((there, port))?;
         let client = Command::new("ssh")
             .args(["-N", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
             .args(["-o", "ExitOnForwardFailure=yes", "-o", "LogLevel=ERROR", "-c", "aes256-gcm@openssh.com"])
             .args(["-i", &at("own"), "-p", &port.to_string()])
-            .args(["-L", &format!("127.0.0.1:{forwarded}:{target}"), "127.0.0.1"])
+            .args(["-L", &format!("127.0.0.1:{forwarded}:{target}")])
+            .arg(there.to_string())
             .stdin(Stdio::null())
             .spawn()?;
         let started = Self { address: format!("127.0.0.1:{forwarded}"), server, client, _folder: folder };
-        wait(forwarded)?;
+        wait((Ipv4Addr::LOCALHOST, forwarded))?;
         Ok(started)
     }
 }
@@ -266,14 +216,14 @@ fn free() -> Result<u16> {
 }
 
 /// Waits until somebody listens.
-fn wait(port: u16) -> Result<()> {
+fn wait(at: (Ipv4Addr, u16)) -> Result<()> {
     for _ in 0..200 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if TcpStream::connect(at).is_ok() {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(50));
     }
-    bail!("nobody listens at port {port}")
+    bail!("nobody listens at {at:?}")
 }
 
 fn rate(size: u64, took: Duration) -> f64 {
@@ -289,5 +239,5 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-const BYTES: usize = 300;
+const BYTES: usize = programs::ECHO;
 const WARM_UP: u64 = 500;
