@@ -1,6 +1,7 @@
 //! Streams of their own beside a link's frames: whoever opens one says what for, and both ends write as they like.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -8,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use iroh::endpoint::{Connection, ReadError, RecvStream, SendStream, VarInt, WriteError};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{io::AsyncReadExt, sync::oneshot, time::timeout};
 use wire::limits;
 use zeroize::Zeroizing;
 
@@ -88,6 +89,13 @@ impl From<ReadError> for Broken {
             ReadError::Reset(code) => Self::Let(code.into_inner()),
             _ => Self::Lost,
         }
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        let known = error.get_ref().and_then(|error| error.downcast_ref::<ReadError>());
+        known.map_or(Self::Lost, |error| error.clone().into())
     }
 }
 
@@ -193,6 +201,24 @@ impl Inlet {
                 Some(count) => at += count,
                 None if at == 0 => return Ok(false),
                 None => return Err(Broken::Cut),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Appends `count` bytes; `false` if the stream ended properly before the first of them.
+    pub async fn read_onto(&mut self, buffer: &mut Vec<u8>, count: usize) -> Result<bool, Broken> {
+        let mut left = count;
+        let taken = self.rest.split_to(self.rest.len().min(left));
+        buffer.extend_from_slice(&taken);
+        left -= taken.len();
+        while left > 0 {
+            // Into room that nobody has to clear before.
+            match self.recv.read_buf(&mut (&mut *buffer).limit(left)).await {
+                Ok(0) if left == count => return Ok(false),
+                Ok(0) => return Err(Broken::Cut),
+                Ok(read) => left -= read,
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(true)

@@ -92,8 +92,8 @@ impl Hears {
             return Err(Reason::Reset);
         }
         let len = record_len(head).map_err(|_| Reason::Garbage)?;
-        let mut sealed = vec![0; len];
-        if !self.inlet.read(&mut sealed).await.map_err(reason_of)? {
+        let mut sealed = Vec::with_capacity(len);
+        if !self.inlet.read_onto(&mut sealed, len).await.map_err(reason_of)? {
             return Err(Reason::Reset);
         }
         let kind = self.unsealer.open(&mut sealed).map_err(|_| Reason::Garbage)?;
