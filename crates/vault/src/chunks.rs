@@ -6,6 +6,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::PathBuf,
+    sync::{Mutex, PoisonError},
 };
 
 use crypto::SealingKey;
@@ -37,6 +38,8 @@ struct Slots {
     /// What of a piece's context is the same for all.
     context: [u8; 17],
     slot: u64,
+    /// Held while a piece is written: the system takes one write to a file at a time, and whoever waits for it there keeps a core busy.
+    writing: Mutex<()>,
 }
 
 impl ChunkStore {
@@ -60,6 +63,7 @@ impl ChunkStore {
                 key: SealingKey::new(key),
                 context,
                 slot,
+                writing: Mutex::new(()),
             })
         };
         Ok(ChunkFile { chunks: slots(CHUNKS)?, lists: slots(LISTS)? })
@@ -149,6 +153,7 @@ impl Slots {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         self.key.seal_appending(&self.context(index), &mut bytes);
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.file.write_all_at(&bytes, self.start(index)?)
     }
 

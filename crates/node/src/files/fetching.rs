@@ -354,8 +354,7 @@ async fn next(inlet: &mut Inlet) -> What {
     let Ok(AnswerHead { answer, len }) = AnswerHead::decode(&head) else { return What::Nonsense };
     // Room for what sealing adds, so that nothing is copied.
     let mut bytes = Vec::with_capacity(len + crypto::SealingKey::OVERHEAD);
-    bytes.resize(len, 0);
-    match inlet.read(&mut bytes).await {
+    match inlet.read_onto(&mut bytes, len).await {
         Ok(true) => What::Answer(answer, bytes),
         Ok(false) if len > 0 => What::Over,
         Ok(false) => What::Answer(answer, bytes),

@@ -87,6 +87,11 @@ impl Held {
         self.map().encode()
     }
 
+    /// Tells whether a chunk was there.
+    pub(crate) fn has(&self, index: u64) -> bool {
+        self.map().contains(index)
+    }
+
     /// Tells whether all chunks were there.
     pub(crate) fn is_whole(&self) -> bool {
         self.map().count() == self.shape.chunks()

@@ -20,7 +20,8 @@ use tunnel::{Broken, Class, Inlet, Outlet, Stream};
 use super::{Held, Report, Turn};
 
 /// A question, and the reading of its answer.
-type Question = (Want, JoinHandle<io::Result<Option<Vec<u8>>>>);
+type Question = (Want, Reading);
+type Reading = JoinHandle<io::Result<Option<Vec<u8>>>>;
 
 /// Answers until the other side has no more questions, or something is not there.
 pub(super) async fn run(held: Arc<Held>, stream: Stream, given: Arc<AtomicU64>, report: impl Fn(Report)) {
@@ -42,13 +43,42 @@ pub(super) async fn run(held: Arc<Held>, stream: Stream, given: Arc<AtomicU64>, 
 /// Takes questions and begins to read what they want, until the asker says no more.
 async fn hear(held: Arc<Held>, mut inlet: Inlet, ask: mpsc::Sender<Question>) {
     let mut question = [0; Want::LEN];
+    let mut ahead = Ahead::default();
     while let Ok(true) = inlet.read(&mut question).await {
         let Ok(want) = Want::decode(&question) else { break };
-        let held = held.clone();
-        let reading = spawn_blocking(move || held.read(want));
+        let reading = ahead.take(&held, want);
         if ask.send((want, reading)).await.is_err() {
             return;
         }
+    }
+}
+
+/// What is read before it is asked for: of an asker who asks in order, the next chunk, so that he need not wait for the disk.
+#[derive(Default)]
+struct Ahead {
+    asked: Option<u64>,
+    next: Option<(u64, Reading)>,
+}
+
+impl Ahead {
+    /// Begins to read what somebody wants, or takes what is being read.
+    fn take(&mut self, held: &Arc<Held>, want: Want) -> Reading {
+        let read = |want| {
+            let held = held.clone();
+            spawn_blocking(move || held.read(want))
+        };
+        let Want::Chunk(index) = want else { return read(want) };
+        let in_order = index.checked_sub(1).is_some_and(|before| self.asked == Some(before));
+        let reading = match self.next.take() {
+            Some((next, reading)) if next == index => reading,
+            _ => read(want),
+        };
+        self.asked = Some(index);
+        self.next = index
+            .checked_add(1)
+            .filter(|next| in_order && held.has(*next))
+            .map(|next| (next, read(Want::Chunk(next))));
+        reading
     }
 }
 
