@@ -412,7 +412,9 @@ async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)
         let beat = if activity.changed.swap(false, Ordering::Relaxed) {
             pulse.handle_change(now)
         } else {
-            pulse.poll_beat(heard(connection), round_trip(connection), now)
+            let stats = connection.stats();
+            pulse.handle_sent(stats.udp_tx.bytes);
+            pulse.poll_beat(stats.udp_rx.datagrams, round_trip(connection), now)
         };
         pause = match beat {
             Beat::Rest => None,

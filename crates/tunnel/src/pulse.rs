@@ -13,6 +13,9 @@ pub(crate) struct Pulse {
     /// How many packets have come.
     heard: u64,
     heard_at: Instant,
+    /// How many bytes have been sent, and of those how many when something was heard last.
+    sent: u64,
+    sent_before: u64,
     /// When the first question was asked that has not been answered.
     asked_at: Option<Instant>,
     pinged_at: Instant,
@@ -47,6 +50,8 @@ impl Pulse {
         Self {
             heard,
             heard_at: now,
+            sent: 0,
+            sent_before: 0,
             asked_at: None,
             pinged_at: now,
             unsure: None,
@@ -63,6 +68,11 @@ impl Pulse {
             self.looked_at = now;
             self.asked_at = Some(now);
         }
+    }
+
+    /// Notes how many bytes have been sent so far.
+    pub(crate) fn handle_sent(&mut self, sent: u64) {
+        self.sent = sent;
     }
 
     /// Notes that frames came.
@@ -84,6 +94,7 @@ impl Pulse {
         if heard != self.heard {
             self.heard = heard;
             self.heard_at = now;
+            self.sent_before = self.sent;
             let asked = self.asked_at.take();
             if std::mem::take(&mut self.doubted) {
                 // This way is only late now and then.
@@ -103,10 +114,15 @@ impl Pulse {
             return Beat::Ask(LOOK);
         }
         let silent = now.saturating_duration_since(asked_at);
-        if silent >= 3 * round_trip + DEAD {
+        let (patience, dead) = if self.is_laden() {
+            (self.patience.max(LADEN_PATIENCE), LADEN_DEAD)
+        } else {
+            (self.patience, DEAD)
+        };
+        if silent >= 3 * round_trip + dead {
             return Beat::Dead;
         }
-        if !self.doubted && silent >= round_trip.mul_f64(1.5) + self.patience {
+        if !self.doubted && silent >= round_trip.mul_f64(1.5) + patience {
             self.doubted = true;
             self.pinged_at = now;
             return Beat::Doubt(LOOK);
@@ -118,6 +134,11 @@ impl Pulse {
             return Beat::Ask(LOOK);
         }
         Beat::Wait(LOOK)
+    }
+
+    /// Whether so much is under way that either end may be busy with it for a while: what comes waits behind what came.
+    fn is_laden(&self) -> bool {
+        self.sent.saturating_sub(self.sent_before) >= LADEN
     }
 
     fn poll_quiet(&mut self, now: Instant) -> Beat {
@@ -151,6 +172,11 @@ const DOUBT: Duration = Duration::from_millis(75);
 const PATIENT: Duration = Duration::from_millis(600);
 /// How much longer than three round trips an answer may take at all.
 const DEAD: Duration = Duration::from_millis(2500);
+/// How many bytes without an answer are a load. A call sends a tenth of it in the time in which it is doubted otherwise.
+const LADEN: u64 = 256 << 10;
+/// The least patience under a load, and how much longer than three round trips an answer may take then.
+const LADEN_PATIENCE: Duration = Duration::from_secs(1);
+const LADEN_DEAD: Duration = Duration::from_secs(5);
 /// How long nothing may be said or come before one makes sure.
 const QUIET: Duration = Duration::from_millis(400);
 
@@ -189,6 +215,31 @@ mod tests {
         let (beat, after, asked) = run(&mut pulse, start + after, Duration::from_secs(4));
         assert_eq!(beat, Beat::Dead);
         assert!(after < DEAD && asked > 10, "{after:?} {asked}");
+    }
+
+    #[test]
+    fn who_has_much_to_take_in_is_given_time() {
+        let start = Instant::now();
+        let silence = |before: u64, sent: u64| {
+            let mut pulse = Pulse::new(6, start);
+            // What was sent before the last sign of life is no load.
+            pulse.handle_sent(before);
+            assert_eq!(pulse.poll_beat(7, RTT, start), Beat::Rest);
+            pulse.handle_sent(before + sent);
+            pulse.handle_said(start);
+            let (beat, doubted, _) = run(&mut pulse, start, Duration::from_secs(3));
+            assert!(matches!(beat, Beat::Doubt(_)));
+            let (beat, dead, _) = run(&mut pulse, start + doubted, Duration::from_secs(6));
+            assert_eq!(beat, Beat::Dead);
+            (doubted, doubted + dead)
+        };
+        let (doubted, dead) = silence(0, LADEN);
+        assert!(doubted >= LADEN_PATIENCE && dead >= LADEN_DEAD, "{doubted:?} {dead:?}");
+        let (doubted, dead) = silence(1 << 30, LADEN - 1);
+        assert!(
+            doubted < Duration::from_millis(200) && dead < Duration::from_secs(3),
+            "{doubted:?} {dead:?}"
+        );
     }
 
     #[test]
