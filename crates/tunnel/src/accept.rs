@@ -1,6 +1,6 @@
 //! Hearing those who come.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc};
 
 use iroh::{
     Endpoint,
@@ -8,18 +8,18 @@ use iroh::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::{AbortHandle, JoinSet},
     time::timeout,
 };
 use wire::DeviceId;
 
 use crate::{
     RefuseReason, Timing,
-    doorway::{Doorway, Verdict},
+    doorway::Bounds,
     forward::Through,
     framing::Frames,
     gate::Gate,
     greet::{self, Identity},
+    hearings::{Entrance, Hearings},
     hello::{Kind, Role, Statement},
     tcp::{End, Tcp},
     transport::{self, code},
@@ -68,80 +68,58 @@ pub(crate) struct Waiting {
 
 /// Hears all who come until the endpoint closes.
 pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) {
-    let mut doorway: Doorway<AbortHandle> = Doorway::new();
-    let mut hearings: JoinSet<u64> = JoinSet::new();
+    let mut hearings = Hearings::new(Bounds::LINKS);
     loop {
-        tokio::select! {
-            incoming = porter.endpoint.accept() => {
-                let Some(incoming) = incoming else { return };
-                let (address, through) = match incoming.remote_addr() {
-                    IncomingAddr::Ip(address) => (address.ip(), None),
-                    IncomingAddr::Custom(address) => {
-                        let through = Through::read(&address);
-                        let lane = End::read(&address).and_then(|end| porter.tcp.remote(end));
-                        match (through, lane) {
-                            (Some(through), _) => (through.source(), Some(through)),
-                            (None, Some(remote)) => (remote.ip(), None),
-                            (None, None) => {
-                                incoming.ignore();
-                                continue;
-                            }
-                        }
-                    }
-                    _ => {
-                        incoming.ignore();
-                        continue;
-                    }
-                };
-                // Guesses of our own ids pass the gate: only a first packet that proved something opens a connection.
-                if !porter.gate.knows(incoming.orig_dst_cid()) {
-                    incoming.ignore();
-                    continue;
-                }
-                match doorway.decide(address, incoming.remote_addr_validated(), Instant::now()) {
-                    Verdict::Admit => {}
-                    Verdict::AdmitFor(other) => other.abort(),
-                    Verdict::Validate => {
-                        // Fails only for those already validated.
-                        let _ = incoming.retry();
-                        continue;
-                    }
-                    Verdict::Ignore => {
+        let incoming = tokio::select! {
+            incoming = porter.endpoint.accept() => incoming,
+            () = hearings.next() => continue,
+        };
+        let Some(incoming) = incoming else { return };
+        let (address, through) = match incoming.remote_addr() {
+            IncomingAddr::Ip(address) => (address.ip(), None),
+            IncomingAddr::Custom(address) => {
+                let through = Through::read(&address);
+                let lane = End::read(&address).and_then(|end| porter.tcp.remote(end));
+                match (through, lane) {
+                    (Some(through), _) => (through.source(), Some(through)),
+                    (None, Some(remote)) => (remote.ip(), None),
+                    (None, None) => {
                         incoming.ignore();
                         continue;
                     }
                 }
-                let caller = Incomer { incoming, peer: through.map(|through| through.peer) };
-                admit(&porter, &heard, &mut doorway, &mut hearings, caller, address);
             }
-            Some(number) = hearings.join_next(), if !hearings.is_empty() => match number {
-                Ok(number) => doorway.leave(number),
-                // Those pushed out have left the doorway already.
-                Err(error) if error.is_cancelled() => {}
-                Err(error) => tracing::error!(%error, "a hearing failed"),
-            },
+            _ => {
+                incoming.ignore();
+                continue;
+            }
+        };
+        // Guesses of our own ids pass the gate: only a first packet that proved something opens a connection.
+        if !porter.gate.knows(incoming.orig_dst_cid()) {
+            incoming.ignore();
+            continue;
         }
+        match hearings.entrance(address, incoming.remote_addr_validated()) {
+            Entrance::Open => {}
+            Entrance::Validate => {
+                // Fails only for those already validated.
+                let _ = incoming.retry();
+                continue;
+            }
+            Entrance::Closed => {
+                incoming.ignore();
+                continue;
+            }
+        }
+        let caller = Incomer { incoming, peer: through.map(|through| through.peer) };
+        let (porter, heard) = (porter.clone(), heard.clone());
+        hearings.hear(address, async move {
+            if let Some(one) = hear(&porter, caller).await {
+                // The shell may be gone; then so is the endpoint.
+                let _ = heard.send(one);
+            }
+        });
     }
-}
-
-fn admit(
-    porter: &Porter,
-    heard: &mpsc::UnboundedSender<Heard>,
-    doorway: &mut Doorway<AbortHandle>,
-    hearings: &mut JoinSet<u64>,
-    incoming: Incomer,
-    address: IpAddr,
-) {
-    let number = doorway.number();
-    let (porter, heard) = (porter.clone(), heard.clone());
-    let task = hearings.spawn(async move {
-        if let Some(one) = hear(&porter, incoming).await {
-            // The shell may be gone; then so is the endpoint.
-            let _ = heard.send(one);
-        }
-        number
-    });
-    doorway.enter(number, address, Instant::now(), task);
 }
 
 /// Hears one; all who have no business here see the same close, whatever the cause.

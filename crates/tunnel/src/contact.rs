@@ -76,7 +76,7 @@ impl Contact {
 
     /// Dials within `pause`, unless a dial is under way.
     pub(crate) fn soon(&mut self, now: Instant, pause: Duration) {
-        let soon = now + pause;
+        let soon = self.hasten(now).max(now + pause);
         // What was due before had nowhere to go.
         self.next = Some(self.next.filter(|next| *next > now).map_or(soon, |next| next.min(soon)));
     }
@@ -269,6 +269,23 @@ mod tests {
         contact.dial();
         contact.start_anew(later);
         assert_eq!(contact.due(), Some(later), "who has been patient may be hasty again");
+    }
+
+    #[test]
+    fn a_forwarder_who_comes_and_goes_hastens_no_more_dials_than_others_do() {
+        let (mut contact, start) = (Contact::default(), Instant::now());
+        let mut dials = 0;
+        for ms in (0..10_000).step_by(40) {
+            let now = start + Duration::from_millis(ms);
+            contact.forwarded_by(DeviceId::new([1; 32]), ms % 80 == 0);
+            contact.soon(now, Duration::ZERO);
+            if contact.due().is_some_and(|due| due <= now) {
+                contact.dial();
+                contact.ended();
+                dials += 1;
+            }
+        }
+        assert!((9..=3 + 9).contains(&dials), "{dials}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use wire::DeviceId;
 
 use crate::{
     greet::Identity,
-    pass::{self, InnerKey, OuterKey, Pass},
+    pass::{self, InnerKeys, OuterKey, Pass, Purpose},
 };
 
 /// Stands before the endpoint of one circle: what does not pass here gets no answer, not one byte.
@@ -42,7 +42,7 @@ struct State {
 }
 
 struct Caller {
-    key: InnerKey,
+    keys: InnerKeys,
     highest: u64,
     /// Stamps that were used, oldest first.
     used: VecDeque<u64>,
@@ -89,8 +89,8 @@ impl Gate {
             .difference(&known)
             .filter_map(|caller| {
                 let Identity { key, circle, device, .. } = &*self.identity;
-                let key = InnerKey::between(key, caller, circle, caller, device)?;
-                Some((*caller, Caller::new(key)))
+                let keys = InnerKeys::between(key, caller, circle, caller, device)?;
+                Some((*caller, Caller::new(keys)))
             })
             .collect();
         let mut state = self.lock();
@@ -99,17 +99,17 @@ impl Gate {
         callers.extend(new);
     }
 
-    /// Makes the pass for dialling a device, as a member or with an invitation; `None` if its id is no key.
+    /// Makes a pass to a device, as a member or with an invitation; `None` if its id is no key.
     pub(crate) fn pass(
         &self,
+        purpose: Purpose,
         to: &DeviceId,
         invitation: Option<&crypto::SigningKey>,
-    ) -> Option<ConnectionId> {
+    ) -> Option<Pass> {
         let own = invitation.unwrap_or(&self.identity.key);
         let circle = &self.identity.circle;
-        let key = InnerKey::between(own, to.as_bytes(), circle, &own.public(), to)?;
-        let stamp = self.stamp();
-        Some(ConnectionId::new(&key.seal(&OuterKey::of(circle, to), stamp)))
+        let keys = InnerKeys::between(own, to.as_bytes(), circle, &own.public(), to)?;
+        Some(keys.of(purpose).seal(&OuterKey::of(circle, to), self.stamp()))
     }
 
     /// Returns the time, later than ever before.
@@ -125,9 +125,15 @@ impl Gate {
         <Pass>::try_from(&first[..]).is_ok_and(|pass| self.lock().fresh.contains_key(&pass))
     }
 
-    /// Takes the pass with which a lane begins; returns the key of whoever made it. It opens no QUIC connection.
+    /// Takes the pass with which a lane begins; returns the key of whoever made it.
     pub(crate) fn admits_lane(&self, pass: &Pass, from: IpAddr) -> Option<[u8; 32]> {
-        self.lock().takes(&self.outer, pass, from, (clock(), Instant::now()))
+        self.lock().takes(&self.outer, (Purpose::Lane, pass), from, (clock(), Instant::now()))
+    }
+
+    /// Whether passes made with this key are let in.
+    pub(crate) fn expects(&self, key: &[u8; 32]) -> bool {
+        let state = self.lock();
+        state.devices.contains_key(key) || state.invitations.contains_key(key)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -205,7 +211,7 @@ impl State {
 
     /// Lets in a pass that a known caller made and never used before.
     fn admits(&mut self, outer: &OuterKey, pass: &Pass, from: SocketAddr, time: u64, now: Instant) -> bool {
-        if self.takes(outer, pass, from.ip(), (time, now)).is_none() {
+        if self.takes(outer, (Purpose::Link, pass), from.ip(), (time, now)).is_none() {
             return false;
         }
         self.fresh.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
@@ -217,7 +223,7 @@ impl State {
     fn takes(
         &mut self,
         outer: &OuterKey,
-        pass: &Pass,
+        (purpose, pass): (Purpose, &Pass),
         from: IpAddr,
         (time, now): (u64, Instant),
     ) -> Option<[u8; 32]> {
@@ -226,10 +232,10 @@ impl State {
         let mut trials = 0;
         let mut made_by = |(key, caller): (&[u8; 32], &mut Caller)| {
             trials += 1;
-            let stamp = caller.key.open(&body)?;
+            let stamp = caller.keys.of(purpose).open(&body)?;
             // A recording must not cost the caller his place among those who may come.
             let takes = caller.uses(stamp, time) && caller.may_come(now);
-            caller.from = if takes { Some(from) } else { caller.from };
+            caller.from = if takes && is_real(from) { Some(from) } else { caller.from };
             Some(takes.then_some(*key))
         };
         // Whoever came from there is found at once, whatever others make the gate do.
@@ -248,9 +254,14 @@ impl State {
     }
 }
 
+/// Whether that is an address, not what iroh calls a way through a member or a lane, in a network of its own.
+fn is_real(address: IpAddr) -> bool {
+    !matches!(address, IpAddr::V6(ip) if ip.segments()[..3] == [0xfd15, 0x070a, 0x510b])
+}
+
 impl Caller {
-    fn new(key: InnerKey) -> Self {
-        Self { key, highest: 0, used: VecDeque::new(), lately: VecDeque::new(), from: None }
+    fn new(keys: InnerKeys) -> Self {
+        Self { keys, highest: 0, used: VecDeque::new(), lately: VecDeque::new(), from: None }
     }
 
     /// Notes that he comes; `false` if he comes too often.
@@ -396,22 +407,40 @@ mod tests {
         packet(0xc0, id, 1200)
     }
 
+    /// A pass for a link from one to another, as a member or with an invitation.
+    fn made(from: &Gate, to: &Gate, invitation: Option<&crypto::SigningKey>) -> Pass {
+        from.pass(Purpose::Link, &to.identity.device, invitation).unwrap()
+    }
+
+    #[test]
+    fn a_pass_of_a_lane_opens_no_connection_and_that_of_a_connection_no_lane() {
+        let (ann, ben) = (gate(1), gate(2));
+        ann.allow(&[ben.identity.device].into());
+        let link = made(&ben, &ann, None);
+        let lane = ben.pass(Purpose::Lane, &ann.identity.device, None).unwrap();
+        // An observer's copy comes before the one that it was made for.
+        assert_eq!(ann.admits_lane(&link, from(7).ip()), None);
+        assert!(!ann.admits(from(7), &first(&lane)));
+        assert!(ann.admits(from(1), &first(&link)));
+        assert_eq!(ann.admits_lane(&lane, from(1).ip()), Some(*ben.identity.device.as_bytes()));
+    }
+
     #[test]
     fn a_member_gets_in_and_nobody_else() {
         let (ann, ben, cara) = (gate(1), gate(2), gate(3));
         ann.allow(&[ben.identity.device].into());
-        let pass = ben.pass(&ann.identity.device, None).unwrap();
-        assert!(ann.admits(from(1), &first(&pass)) && ann.knows(pass));
-        assert!(!ann.admits(from(1), &first(&cara.pass(&ann.identity.device, None).unwrap())));
-        assert!(!ann.admits(from(1), &first(&ben.pass(&cara.identity.device, None).unwrap())));
+        let pass = made(&ben, &ann, None);
+        assert!(ann.admits(from(1), &first(&pass)) && ann.knows(ConnectionId::new(&pass)));
+        assert!(!ann.admits(from(1), &first(&made(&cara, &ann, None))));
+        assert!(!ann.admits(from(1), &first(&made(&ben, &cara, None))));
         ann.allow(&BTreeSet::new());
-        assert!(!ann.admits(from(1), &first(&ben.pass(&ann.identity.device, None).unwrap())));
+        assert!(!ann.admits(from(1), &first(&made(&ben, &ann, None))));
     }
 
     #[test]
     fn an_invitation_opens_until_it_is_withdrawn() {
         let (ann, ben, invitation) = (gate(1), gate(2), key(50));
-        let knock = || first(&ben.pass(&ann.identity.device, Some(&invitation)).unwrap());
+        let knock = || first(&made(&ben, &ann, Some(&invitation)));
         assert!(!ann.admits(from(1), &knock()));
         ann.invite(&[invitation.public()].into());
         assert!(ann.admits(from(1), &knock()));
@@ -423,7 +452,7 @@ mod tests {
     fn a_first_packet_may_come_again_from_where_it_came_but_not_from_elsewhere() {
         let (ann, ben) = (gate(1), gate(2));
         ann.allow(&[ben.identity.device].into());
-        let packet = first(&ben.pass(&ann.identity.device, None).unwrap());
+        let packet = first(&made(&ben, &ann, None));
         assert!(ann.admits(from(1), &packet));
         assert!(ann.admits(from(1), &packet), "it was lost on the way to QUIC");
         assert!(!ann.admits(from(2), &packet));
@@ -435,12 +464,12 @@ mod tests {
         let ann = gate(1);
         let inner = |own, other| {
             let (caller, answerer) = (key(2).public(), ann.identity.device);
-            InnerKey::between(&key(own), &key(other).public(), &ann.identity.circle, &caller, &answerer)
+            InnerKeys::between(&key(own), &key(other).public(), &ann.identity.circle, &caller, &answerer)
                 .unwrap()
         };
         state.devices.insert([2; 32], Caller::new(inner(1, 2)));
         let now = Instant::now();
-        let pass = inner(2, 1).seal(&ann.outer, NOON);
+        let pass = inner(2, 1).of(Purpose::Link).seal(&ann.outer, NOON);
         assert!(state.admits(&ann.outer, &pass, from(1), NOON, now));
         let later = now + 2 * REPEAT;
         assert!(!state.repeats(&pass, from(1), later));
@@ -453,7 +482,7 @@ mod tests {
     fn recordings_do_not_shut_out_the_member_they_are_of() {
         let (ann, ben) = (gate(1), gate(2));
         ann.allow(&[ben.identity.device].into());
-        let pass = || ben.pass(&ann.identity.device, None).unwrap();
+        let pass = || made(&ben, &ann, None);
         let recorded = first(&pass());
         assert!(ann.admits(from(1), &recorded));
         for port in 2..1000 {
@@ -465,7 +494,7 @@ mod tests {
     #[test]
     fn clocks_may_be_wrong_and_be_set_right() {
         let (circle, device) = (CircleId::new([9; 32]), DeviceId::new([1; 32]));
-        let inner = InnerKey::between(&key(1), &key(2).public(), &circle, &[2; 32], &device);
+        let inner = InnerKeys::between(&key(1), &key(2).public(), &circle, &[2; 32], &device);
         let mut caller = Caller::new(inner.unwrap());
         let year = 365 * 24 * HOUR;
         assert!(caller.uses(NOON - year, NOON), "years behind");
@@ -485,7 +514,7 @@ mod tests {
     fn a_member_who_comes_without_end_is_heard_seldom_and_the_others_as_ever() {
         let (ann, ben, cara) = (gate(1), gate(2), gate(3));
         ann.allow(&[ben.identity.device, cara.identity.device].into());
-        let come = |who: &Gate| ann.admits(from(1), &first(&who.pass(&ann.identity.device, None).unwrap()));
+        let come = |who: &Gate| ann.admits(from(1), &first(&made(who, &ann, None)));
         assert_eq!((0..1000).filter(|_| come(&ben)).count(), OFTEN);
         assert!(come(&cara) && ann.lock().fresh.len() == OFTEN + 1);
     }
@@ -495,11 +524,11 @@ mod tests {
         let (ann, ben, cara, old) = (gate(1), gate(2), gate(3), gate(4));
         let members = [2, 3].into_iter().chain(5..105);
         ann.allow(&members.map(|n| DeviceId::new(key(n).public())).collect());
-        let pass = |who: &Gate| Pass::try_from(&who.pass(&ann.identity.device, None).unwrap()[..]).unwrap();
+        let pass = |who: &Gate| made(who, &ann, None);
         let (mut state, start) = (ann.lock(), Instant::now());
         let (home, away) = (from(1).ip(), IpAddr::from([198, 51, 100, 7]));
         let mut comes = |who: &Gate, from, now| {
-            let taken = state.takes(&ann.outer, &pass(who), from, (clock(), now)).is_some();
+            let taken = state.takes(&ann.outer, (Purpose::Link, &pass(who)), from, (clock(), now)).is_some();
             (taken, state.patience.trials)
         };
         assert!(comes(&ben, home, start).0);
@@ -508,17 +537,21 @@ mod tests {
         assert_eq!(spent, 16_000 / 102, "each costs as many trials as there are callers");
         assert!(!comes(&cara, home, start).0, "there is no telling her from him");
         assert!(comes(&ben, home, start).0, "where he was before, he is known at once");
+        let member = "fd15:70a:510b:3::1".parse().unwrap();
+        assert!(!comes(&ben, member, start).0, "what stands for a member is no place of his");
         let later = start + Duration::from_millis(50);
         assert!(comes(&cara, home, later).0);
+        assert!(comes(&ben, member, later).0, "through a member");
         let tried = (0..1000).filter(|_| comes(&old, away, later).1 > 0).count();
         assert!(tried < 10, "{tried} in a twentieth of a second");
+        assert!(comes(&ben, home, later).0, "where he was before he came through a member");
     }
 
     #[test]
     fn nothing_else_is_looked_at() {
         let (ann, ben) = (gate(1), gate(2));
         ann.allow(&[ben.identity.device].into());
-        let pass = ben.pass(&ann.identity.device, None).unwrap();
+        let pass = made(&ben, &ann, None);
         assert!(!ann.admits(from(1), &first(&pass)[..1199]), "too short to be answered safely");
         assert!(
             !ann.admits(from(1), &packet(0xe0, &pass, 1200)),

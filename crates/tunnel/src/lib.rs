@@ -37,6 +37,7 @@ mod framing;
 pub mod fuzzing;
 mod gate;
 mod greet;
+mod hearings;
 mod hello;
 mod knock;
 pub mod lan;

@@ -12,8 +12,23 @@ pub(crate) type Pass = [u8; LENGTH];
 /// What all who know the answerer's device can compute: sorts out strangers at the cost of one MAC.
 pub(crate) struct OuterKey(Zeroizing<[u8; 32]>);
 
-/// What only one caller and one answerer can compute.
+/// What only one caller and one answerer can compute, for one purpose.
 pub(crate) struct InnerKey(Zeroizing<[u8; 32]>);
+
+/// What one caller makes his passes for one answerer with.
+pub(crate) struct InnerKeys {
+    link: InnerKey,
+    lane: InnerKey,
+}
+
+/// What a pass opens, and nothing besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A connection over UDP, or through a lane or a member.
+    Link,
+    /// A lane.
+    Lane,
+}
 
 impl OuterKey {
     pub(crate) fn of(circle: &CircleId, answerer: &DeviceId) -> Self {
@@ -31,8 +46,8 @@ impl OuterKey {
     }
 }
 
-impl InnerKey {
-    /// Derives it from either side; `None` if `other` is no key. `caller` is a device's or an invitation's key.
+impl InnerKeys {
+    /// Derives them from either side; `None` if `other` is no key. `caller` is a device's or an invitation's key.
     pub(crate) fn between(
         own: &SigningKey,
         other: &[u8; 32],
@@ -42,9 +57,20 @@ impl InnerKey {
     ) -> Option<Self> {
         let secret = crypto::agree_static(own, other)?;
         let salt = [&circle.as_bytes()[..], caller, answerer.as_bytes()].concat();
-        Some(Self(crypto::derive_key(secret.as_ref(), &salt, "hexode pass 1 inner")))
+        let key = |purpose| InnerKey(crypto::derive_key(secret.as_ref(), &salt, purpose));
+        Some(Self { link: key("hexode pass 1 inner"), lane: key("hexode lane 1 inner") })
     }
 
+    /// Returns the key for one purpose.
+    pub(crate) fn of(&self, purpose: Purpose) -> &InnerKey {
+        match purpose {
+            Purpose::Link => &self.link,
+            Purpose::Lane => &self.lane,
+        }
+    }
+}
+
+impl InnerKey {
     /// Makes the pass for one dial. `stamp` must never be used twice.
     pub(crate) fn seal(&self, outer: &OuterKey, stamp: u64) -> Pass {
         let proof = self.proof(stamp);
@@ -101,11 +127,15 @@ mod tests {
         DeviceId::new(key(seed).public())
     }
 
-    /// The key of a pass from one to another, as `own` of them derives it.
-    fn inner(own: u8, other: u8, circle: u8, caller: u8, answerer: u8) -> InnerKey {
+    /// The keys of passes from one to another, as `own` of them derives them.
+    fn inner_keys(own: u8, other: u8, circle: u8, caller: u8, answerer: u8) -> InnerKeys {
         let circle = CircleId::new([circle; 32]);
-        InnerKey::between(&key(own), &key(other).public(), &circle, &key(caller).public(), &id(answerer))
+        InnerKeys::between(&key(own), &key(other).public(), &circle, &key(caller).public(), &id(answerer))
             .unwrap()
+    }
+
+    fn inner(own: u8, other: u8, circle: u8, caller: u8, answerer: u8) -> InnerKey {
+        inner_keys(own, other, circle, caller, answerer).link
     }
 
     #[test]
@@ -122,6 +152,15 @@ mod tests {
         assert!(OuterKey::of(&CircleId::new([8; 32]), &id(2)).open(&pass).is_none());
     }
 
+    #[test]
+    fn a_pass_holds_for_its_purpose_only() {
+        let (outer, keys) = (OuterKey::of(&CircleId::new([9; 32]), &id(2)), inner_keys(1, 2, 9, 1, 2));
+        for (one, other) in [(Purpose::Link, Purpose::Lane), (Purpose::Lane, Purpose::Link)] {
+            let body = outer.open(&keys.of(one).seal(&outer, 77)).unwrap();
+            assert_eq!((keys.of(one).open(&body), keys.of(other).open(&body)), (Some(77), None));
+        }
+    }
+
     /// Tries the vectors under `vectors/pass`, both ways.
     #[test]
     fn pass_vectors_hold() {
@@ -134,11 +173,18 @@ mod tests {
             let stamp: u64 = field("stamp: ").parse().unwrap();
             let bytes = data_encoding::HEXLOWER.decode(body.trim().as_bytes()).unwrap();
             let pass = Pass::try_from(bytes).unwrap();
-            let opened = outer.open(&pass).and_then(|body| inner(2, 1, 9, 1, 2).open(&body));
+            let purpose = match field("purpose: ") {
+                "link" => Purpose::Link,
+                "lane" => Purpose::Lane,
+                other => panic!("{other}"),
+            };
+            let keys = [inner_keys(2, 1, 9, 1, 2), inner_keys(1, 2, 9, 1, 2)];
+            let [theirs, ours] = [keys[0].of(purpose), keys[1].of(purpose)];
+            let opened = outer.open(&pass).and_then(|body| theirs.open(&body));
             match field("expect: ") {
                 "accepted" => {
                     assert_eq!(opened, Some(stamp), "{text}");
-                    assert_eq!(inner(1, 2, 9, 1, 2).seal(&outer, stamp), pass, "{text}");
+                    assert_eq!(ours.seal(&outer, stamp), pass, "{text}");
                     accepted += 1;
                 }
                 _ => {

@@ -34,7 +34,12 @@ use wire::DeviceId;
 
 pub(crate) use self::listen::{bind, listen};
 use self::{cover::Cover, lane::Lane};
-use crate::{custom, forward::FairQueue, gate::Gate, pass::Pass};
+use crate::{
+    custom,
+    forward::FairQueue,
+    gate::Gate,
+    pass::{Pass, Purpose},
+};
 
 /// All lanes of one tunnel.
 pub(crate) struct Tcp {
@@ -73,9 +78,8 @@ impl Tcp {
         device: &DeviceId,
         invitation: Option<&crypto::SigningKey>,
     ) -> Option<Prepared> {
-        let pass = self.gate.pass(device, invitation)?;
+        let pass = self.gate.pass(Purpose::Lane, device, invitation)?;
         let end = End::To(*device);
-        let pass = <Pass>::try_from(&pass[..]).ok()?;
         let mut state = self.state();
         let lane = state.lanes.entry(end).or_insert_with(|| Arc::new(Lane::new(end))).clone();
         lane.want();
@@ -119,6 +123,10 @@ impl Tcp {
         let end = End::From(key);
         // Held until the lane has its connection, so that nobody forgets it before.
         let mut state = self.state();
+        // His pass may have been taken just before he was removed.
+        if !self.gate.expects(&key) {
+            return;
+        }
         let lane = state.lanes.entry(end).or_insert_with(|| Arc::new(Lane::new(end)));
         self.carry(lane, stream, remote);
     }

@@ -1,17 +1,13 @@
 //! Waiting for lanes.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, join},
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
@@ -19,7 +15,10 @@ use super::{
     cover::{self, OPENS},
     lane,
 };
-use crate::doorway::{Doorway, Verdict};
+use crate::{
+    doorway::Bounds,
+    hearings::{Entrance, Hearings},
+};
 
 /// Listens where the tunnel does, as far as these ports are free for TCP too.
 pub(crate) fn bind(addresses: &[SocketAddr]) -> Vec<TcpListener> {
@@ -48,69 +47,80 @@ fn one(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Takes whoever connects and has a pass, until told to stop.
 pub(crate) async fn listen(tcp: Arc<Tcp>, listener: TcpListener) {
-    let mut doorway: Doorway<AbortHandle> = Doorway::new();
-    let mut hearings: JoinSet<u64> = JoinSet::new();
+    let mut hearings = Hearings::new(Bounds::LANES);
+    let mut handshakes = JoinSet::new();
+    // One a caller: the callers are bounded, and what a later pass opens takes the place of all before it.
+    let mut latest: BTreeMap<[u8; 32], AbortHandle> = BTreeMap::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => admit(&tcp, &mut doorway, &mut hearings, stream, remote),
+                // Three packets have gone to and fro: he is where he says.
+                Ok((stream, remote)) => if hearings.entrance(remote.ip(), true) == Entrance::Open {
+                    hearings.hear(remote.ip(), hear(tcp.clone(), stream, remote));
+                },
                 Err(error) => {
                     // Out of file descriptors, mostly: whoever waits is taken a little later.
                     tracing::debug!(%error, "a connection was not taken");
                     sleep(PAUSE).await;
                 }
             },
-            Some(number) = hearings.join_next(), if !hearings.is_empty() => match number {
-                Ok(number) => doorway.leave(number),
-                // Those pushed out have left the doorway already.
-                Err(error) if error.is_cancelled() => {}
-                Err(error) => tracing::error!(%error, "a lane's opening failed"),
+            // Whoever has proved something stands in no stranger's way, and no stranger in his.
+            Some(opened) = hearings.next() => {
+                let key = opened.key;
+                let task = handshakes.spawn(shake_hands(tcp.clone(), opened));
+                if let Some(before) = latest.insert(key, task) {
+                    before.abort();
+                }
+            },
+            Some(done) = handshakes.join_next(), if !handshakes.is_empty() => {
+                if let Err(error) = done && error.is_panic() {
+                    tracing::error!(%error, "a lane's opening failed");
+                }
+                latest.retain(|_, task| !task.is_finished());
             },
         }
     }
 }
 
-fn admit(
-    tcp: &Arc<Tcp>,
-    doorway: &mut Doorway<AbortHandle>,
-    hearings: &mut JoinSet<u64>,
+/// A connection that began with a pass.
+struct Opened {
+    key: [u8; 32],
+    opening: [u8; OPENS],
     stream: TcpStream,
     remote: SocketAddr,
-) {
-    let (source, now): (IpAddr, _) = (remote.ip(), Instant::now());
-    // Three packets have gone to and fro: he is where he says.
-    match doorway.decide(source, true, now) {
-        Verdict::Admit => {}
-        Verdict::AdmitFor(other) => other.abort(),
-        Verdict::Validate | Verdict::Ignore => return,
-    }
-    let number = doorway.number();
-    let tcp = tcp.clone();
-    let task = hearings.spawn(async move {
-        // Whatever is wrong, the end is the same: nothing said, and after the same time.
-        let _ = timeout(OPENING, hear(&tcp, stream, remote)).await;
-        number
-    });
-    doorway.enter(number, source, now, task);
+    /// Whatever is wrong, the end is the same: nothing said, and after the same time.
+    until: Instant,
 }
 
-/// Opens a lane for whoever begins with a pass; for anybody else, keeps silent for as long as he is let.
-async fn hear(tcp: &Arc<Tcp>, stream: TcpStream, remote: SocketAddr) {
+/// Waits for a pass; for anybody who has none, keeps silent for as long as he is let.
+async fn hear(tcp: Arc<Tcp>, mut stream: TcpStream, remote: SocketAddr) -> Option<Opened> {
+    let until = Instant::now() + OPENING;
     lane::prepare(&stream);
-    let (mut from, to) = stream.into_split();
     let mut opening = [0; OPENS];
-    let key = match from.read_exact(&mut opening).await {
-        Ok(_) => cover::pass(&opening).and_then(|pass| tcp.gate.admits_lane(pass, remote.ip())),
-        Err(_) => return,
+    let hearing = async {
+        // Whoever hangs up is gone.
+        stream.read_exact(&mut opening).await.ok()?;
+        match cover::pass(&opening).and_then(|pass| tcp.gate.admits_lane(pass, remote.ip())) {
+            Some(key) => Some(key),
+            None => std::future::pending().await,
+        }
     };
-    let Some(key) = key else {
-        return std::future::pending().await;
-    };
+    let key = timeout_at(until, hearing).await.ok().flatten()?;
+    Some(Opened { key, opening, stream, remote, until })
+}
+
+/// Opens a lane for whoever began with a pass.
+async fn shake_hands(tcp: Arc<Tcp>, Opened { key, opening, stream, remote, until }: Opened) {
+    let (from, to) = stream.into_split();
     let stream = join(std::io::Cursor::new(opening).chain(from), to);
-    match tcp.cover.answer(stream).await {
-        Some(stream) => tcp.accept(key, stream, remote),
-        None => std::future::pending().await,
-    }
+    let shaking = async {
+        match tcp.cover.answer(stream).await {
+            Some(stream) => tcp.accept(key, stream, remote),
+            None => std::future::pending().await,
+        }
+    };
+    // Too late is all that this can say.
+    let _ = timeout_at(until, shaking).await;
 }
 
 /// How many may wait to be taken.

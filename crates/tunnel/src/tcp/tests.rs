@@ -118,11 +118,87 @@ async fn a_lane_that_never_opened_is_forgotten_with_its_dial() {
     ann.send(End::To(id(2)), &[7; 100], None);
 }
 
+/// Connects from an address of this machine's.
+async fn connect_from(source: &str, to: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Dials a lane, and fails unless it opens at once.
+async fn opens(from: &Arc<Tcp>, to: u8, address: SocketAddr) {
+    let prepared = from.prepare(&id(to), None).unwrap();
+    timeout(Duration::from_secs(2), prepared.open(&[address])).await.expect("no lane in time");
+    assert_eq!(from.remote(End::To(id(to))), Some(address));
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_keep_no_member_out() {
+    let (ann, ben) = (tcp(1), tcp(2));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listening = tokio::spawn(listen(ben.clone(), listener));
+    // More than there is room for, from a few addresses, again and again, so that hardly any is there for long.
+    let strangers = tokio::spawn(async move {
+        let mut open = std::collections::VecDeque::new();
+        loop {
+            for source in 2..6 {
+                open.push_back(connect_from(&format!("127.0.0.{source}"), address).await);
+            }
+            if open.len() > 200 {
+                open.drain(..4);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    opens(&ann, 2, address).await;
+    strangers.abort();
+    listening.abort();
+}
+
+#[tokio::test]
+async fn passes_without_a_session_keep_nobody_else_out() {
+    let (ann, ben) = (tcp(1), tcp(2));
+    ben.gate.allow(&[id(1), id(3)].into());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listening = tokio::spawn(listen(ben.clone(), listener));
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let pass = ann.gate.pass(Purpose::Lane, &id(2), None).unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&hello(&ann, &pass).await[..cover::OPENS]).await.unwrap();
+        open.push(stream);
+    }
+    opens(&tcp(3), 2, address).await;
+    // Of one caller's, only the last is waited for.
+    for stream in &mut open[..19] {
+        assert!(
+            !matches!(stream.try_read(&mut [0; 9]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        );
+    }
+    assert_eq!(open[19].try_read(&mut [0; 9]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    listening.abort();
+}
+
+#[tokio::test]
+async fn whoever_is_removed_while_his_lane_opens_has_none() {
+    let (ann, ben) = (tcp(1), tcp(2));
+    let pass = ann.prepare(&id(2), None).unwrap().pass;
+    let key = ben.gate.admits_lane(&pass, std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+    ben.gate.allow(&BTreeSet::new());
+    ben.bar([&id(1)]);
+    let (mut one, other) = pipe().await;
+    ben.accept(key, other, "192.0.2.1:9".parse().unwrap());
+    assert!(ben.state().lanes.is_empty());
+    assert_eq!(one.read(&mut [0; 9]).await.unwrap(), 0, "hung up");
+}
+
 #[tokio::test]
 async fn what_is_no_packet_ends_the_lane() {
     let ben = tcp(2);
     let (mut one, other) = pipe().await;
-    ben.accept([1; 32], other, "192.0.2.1:9".parse().unwrap());
+    ben.accept(*id(1).as_bytes(), other, "192.0.2.1:9".parse().unwrap());
     one.write_all(&[0, 1, 9, 0, 0]).await.unwrap();
     assert_eq!(one.read(&mut [0; 9]).await.unwrap(), 0, "hung up");
     assert!(ben.state().lanes.is_empty());
@@ -133,13 +209,17 @@ async fn a_pass_of_a_lane_is_taken_once_and_opens_no_quic_connection() {
     use iroh::endpoint::PacketGate;
     let (ann, ben) = (tcp(1), tcp(2));
     let passes: BTreeSet<_> = (0..3).map(|_| ann.prepare(&id(2), None).unwrap().pass).collect();
-    for pass in &passes {
-        assert_eq!(ben.gate.admits_lane(pass, std::net::Ipv4Addr::LOCALHOST.into()), Some(*id(1).as_bytes()));
-        assert_eq!(ben.gate.admits_lane(pass, std::net::Ipv4Addr::LOCALHOST.into()), None);
+    let admits = |pass: &Pass| {
         let mut first = vec![0xc0, 0, 0, 0, 1, 20];
         first.extend(pass);
         first.resize(1200, 0);
-        assert!(!ben.gate.admits("192.0.2.1:9".parse().unwrap(), &first));
+        ben.gate.admits("192.0.2.1:9".parse().unwrap(), &first)
+    };
+    for pass in &passes {
+        assert!(!admits(pass), "not even before the lane is there");
+        assert_eq!(ben.gate.admits_lane(pass, std::net::Ipv4Addr::LOCALHOST.into()), Some(*id(1).as_bytes()));
+        assert_eq!(ben.gate.admits_lane(pass, std::net::Ipv4Addr::LOCALHOST.into()), None);
+        assert!(!admits(pass));
     }
 }
 
