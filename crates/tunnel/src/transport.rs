@@ -81,8 +81,7 @@ pub(crate) fn key_exchange<S: ConnectionState>(connection: &Connection<S>) -> Op
 const PATH_SILENCE: Duration = Duration::from_secs(60);
 /// How much may be under way on one stream, each way: 20 MB/s at a round trip of 50 ms.
 ///
-/// noq 1.4 keeps unread data packet by packet and closes the connection at some two thousand packets, calling them
-/// gaps. A mebibyte is half as many full packets.
+/// What is not read may have come in any number of packets: noq merges them (third_party/README.md).
 const WINDOW: u32 = 1 << 20;
 /// How many bytes of datagrams wait on one link, each way, before its task takes them: a hundred full packets.
 const DATAGRAMS: usize = 128 << 10;

@@ -91,6 +91,36 @@ fn streams_that_nobody_reads_stop_no_frame() {
     }
 }
 
+/// Whoever writes a line at a time to one who stands still sends thousands of packets with a few bytes each.
+#[test]
+fn small_records_that_nobody_reads_do_the_link_no_harm() {
+    let ((ann, link), (ben, _)) = linked();
+    let open = |what: &[u8]| {
+        let asked = ann.open(ben.id, link, what);
+        let bens = ben.until_stream().1;
+        (run(asked).unwrap(), bens)
+    };
+    let (mut beat, mut heard) = open(b"read at once");
+    let mut unread: Vec<_> = [50, 200].map(|size| (size, open(b"not read"))).into();
+    runtime().block_on(async {
+        for (size, (anns, _)) in &mut unread {
+            for number in 0..5000_u32 {
+                anns.outlet.write(vec![number as u8; *size].into()).await.expect("the link is there");
+                // What comes after it has arrived, so the next has a packet of its own.
+                beat.outlet.write(Bytes::from_static(b".")).await.unwrap();
+                assert!(heard.inlet.read(&mut [0]).await.expect("the link is there"));
+            }
+        }
+        for (size, (_, bens)) in &mut unread {
+            let mut record = vec![0; *size];
+            for number in 0..5000_u32 {
+                assert!(bens.inlet.read(&mut record).await.unwrap());
+                assert!(record.iter().all(|byte| *byte == number as u8), "{number}");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_stream_ends_with_its_link_and_none_is_opened_on_one_that_is_gone() {
     let ((ann, link), (ben, _)) = linked();
