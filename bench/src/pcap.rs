@@ -17,6 +17,7 @@ pub(crate) struct Packet<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Udp,
+    Tcp,
     /// What a system says of packets that did not arrive; has no ports.
     Icmp,
     Other,
@@ -77,6 +78,7 @@ fn packet(frame: &[u8]) -> Result<Packet<'_>> {
         to: SocketAddr::new(to, destination),
         kind: match protocol {
             UDP => Kind::Udp,
+            TCP => Kind::Tcp,
             ICMP | ICMP_V6 => Kind::Icmp,
             _ => Kind::Other,
         },
@@ -87,16 +89,16 @@ fn packet(frame: &[u8]) -> Result<Packet<'_>> {
 const MAGIC: u32 = 0xa1b2_c3d4;
 const ETHERNET: u32 = 1;
 const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
 const ICMP_V6: u8 = 58;
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    /// Writes a capture of UDP packets, as tcpdump would.
-    pub(crate) fn capture(packets: &[(SocketAddr, SocketAddr, &[u8])]) -> Vec<u8> {
+    /// Writes a capture of packets with ports, as tcpdump would: what is behind the ports is as UDP has it.
+    pub(crate) fn capture(protocol: u8, packets: &[(SocketAddr, SocketAddr, &[u8])]) -> Vec<u8> {
         let mut file = Vec::new();
         for word in [MAGIC, 0x0004_0002, 0, 0, 262_144, ETHERNET] {
             file.extend(word.to_le_bytes());
@@ -108,14 +110,14 @@ pub(crate) mod tests {
                 (IpAddr::V4(a), IpAddr::V4(b)) => {
                     frame.extend([0x08, 0x00, 0x45, 0]);
                     frame.extend((udp_len + 20).to_be_bytes());
-                    frame.extend([0, 0, 0, 0, 64, UDP, 0, 0]);
+                    frame.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
                     frame.extend(a.octets());
                     frame.extend(b.octets());
                 }
                 (IpAddr::V6(a), IpAddr::V6(b)) => {
                     frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
                     frame.extend(udp_len.to_be_bytes());
-                    frame.extend([UDP, 64]);
+                    frame.extend([protocol, 64]);
                     frame.extend(a.octets());
                     frame.extend(b.octets());
                 }
@@ -139,7 +141,7 @@ pub(crate) mod tests {
         let sent =
             [("127.0.0.1:4001", "127.0.0.2:4002", &b"one"[..]), ("[::1]:4003", "[::1]:4004", &b"two"[..])]
                 .map(|(from, to, payload)| (from.parse().unwrap(), to.parse().unwrap(), payload));
-        let file = capture(&sent);
+        let file = capture(UDP, &sent);
         let read = packets(&file).unwrap();
         assert_eq!(read.len(), 2);
         for (packet, (from, to, payload)) in read.iter().zip(sent) {

@@ -14,6 +14,8 @@ use std::{process::ExitCode, time::Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::scenes::Scenes;
+
 /// Every bar; adding one is a file in `bar/` and a line here.
 const BARS: &[Bar] = &[
     readme::BAR,
@@ -73,6 +75,14 @@ pub(crate) struct Verdict {
     pub(crate) holds: bool,
 }
 
+impl Verdict {
+    /// Runs scenes that have to hold, all of them.
+    fn of_scenes(scenes: Scenes) -> Result<Self> {
+        let (passed, holds) = scenes.run()?;
+        Ok(Self { figure: format!("{} of {} scenes", passed.len(), scenes.names.len()), holds })
+    }
+}
+
 /// Reads what a measurement found, as it says in its last line.
 fn verdict(verdict: &Value) -> Result<Verdict> {
     let figure = verdict.get("figure").and_then(Value::as_str).context("a verdict without a figure")?;
@@ -116,6 +126,22 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::shell;
+
+    #[test]
+    fn every_scene_that_a_bar_names_is_there() {
+        let scenes = [circle::REMOVALS, circle::THEFTS, erased::SCENES, strangers::SCENES];
+        let sources: Vec<_> = shell::files()
+            .unwrap()
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect();
+        for name in scenes.iter().flat_map(|scenes| scenes.names) {
+            let head = format!("fn {name}()");
+            assert!(sources.iter().any(|source| source.contains(&head)), "{name}");
+        }
+    }
 
     #[test]
     fn every_bar_has_a_name_of_its_own_that_can_be_typed() {

@@ -9,6 +9,7 @@ mod bar;
 mod bench;
 mod ci;
 mod scale;
+mod scenes;
 mod shell;
 mod web;
 

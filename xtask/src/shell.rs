@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeSet,
     env,
     ffi::OsStr,
     io::{self, BufRead, BufReader},
@@ -52,22 +51,6 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{} did not write UTF-8", line(command)))
 }
 
-/// Runs tests of some packages by the last part of their names, in release, and returns those that passed.
-pub(crate) fn passed(packages: &[&str], tests: &[&str]) -> Result<BTreeSet<String>> {
-    let names: Vec<String> = tests.iter().map(|test| format!("test(/(^|::){test}$/)")).collect();
-    let mut command = cargo("nextest run --locked --release --no-fail-fast --color never");
-    command.args(packages.iter().flat_map(|package| ["--package", package]));
-    command.args(["--status-level", "pass", "--final-status-level", "fail", "-E", &names.join(" + ")]);
-    Ok(passes(&listen(&mut command)?).map(str::to_owned).collect())
-}
-
-/// Finds the last part of the names of the tests that passed.
-fn passes(said: &str) -> impl Iterator<Item = &str> {
-    said.lines()
-        .filter(|line| line.trim_start().starts_with("PASS "))
-        .filter_map(|line| line.split_whitespace().last()?.rsplit("::").next())
-}
-
 /// Tells whether a program is installed.
 pub(crate) fn has(program: &str) -> Result<bool> {
     match Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
@@ -108,15 +91,14 @@ pub(crate) fn show(command: &mut Command) -> Result<(String, bool)> {
     Ok((said, child.wait()?.success()))
 }
 
-/// Runs a command, whether it succeeds or not, and returns what it wrote on its standard error, which is shown too.
-pub(crate) fn listen(command: &mut Command) -> Result<String> {
+/// Runs a command and returns what it wrote on its standard error, which is shown too, and whether it succeeded.
+pub(crate) fn listen(command: &mut Command) -> Result<(String, bool)> {
     println!("$ {}", line(command));
     let mut child =
         command.stderr(Stdio::piped()).spawn().with_context(|| format!("{} did not start", line(command)))?;
     let words = child.stderr.take().context("no way to hear it")?;
     let said = echo(words)?;
-    child.wait()?;
-    Ok(said)
+    Ok((said, child.wait()?.success()))
 }
 
 fn echo(words: impl io::Read) -> Result<String> {
@@ -149,19 +131,4 @@ fn line(command: &Command) -> String {
         .map(OsStr::to_string_lossy)
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_tests_that_passed_count() {
-        let said = "\
-            \n        PASS [   0.006s] hexode-charter tests::scenes::an_expired_invitation_admits_nobody\
-            \n        PASS [   0.210s] (3/9) hexode-tunnel::tunnel strangers::a_silent_stranger_is_shown_out_in_time\
-            \n        FAIL [   0.010s] hexode-charter tests::scenes::a_withdrawn_invitation_admits_nobody\n";
-        let expected = ["a_silent_stranger_is_shown_out_in_time", "an_expired_invitation_admits_nobody"];
-        assert_eq!(passes(said).collect::<BTreeSet<_>>(), expected.into());
-    }
 }

@@ -128,6 +128,11 @@ impl Findings {
         for packet in &packets {
             let between_devices = match packet.kind {
                 Kind::Udp => is_device(&packet.from) && is_device(&packet.to),
+                // Whoever opens a lane does it from a port of the moment, towards one at which a device listens.
+                Kind::Tcp => {
+                    (is_device(&packet.from) && is_machine(&packet.to))
+                        || (is_machine(&packet.from) && is_device(&packet.to))
+                }
                 // A device that was killed is answered for by its system.
                 Kind::Icmp => is_machine(&packet.from) && is_machine(&packet.to),
                 Kind::Other => false,
@@ -203,7 +208,7 @@ impl Drop for Namespace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pcap::tests::capture;
+    use crate::pcap::{TCP, UDP, tests::capture};
 
     fn report() -> Report {
         let key = data_encoding::HEXLOWER.encode(&[0xab; 32]);
@@ -215,7 +220,11 @@ mod tests {
     }
 
     fn findings(to: &str, payload: &[u8]) -> (usize, usize) {
-        let file = capture(&[("127.0.0.1:1000".parse().unwrap(), to.parse().unwrap(), payload)]);
+        of(UDP, "127.0.0.1:1000", to, payload)
+    }
+
+    fn of(protocol: u8, from: &str, to: &str, payload: &[u8]) -> (usize, usize) {
+        let file = capture(protocol, &[(from.parse().unwrap(), to.parse().unwrap(), payload)]);
         let findings = Findings::of(&file, &report()).unwrap();
         (findings.strangers.len(), findings.readable.len())
     }
@@ -228,6 +237,11 @@ mod tests {
         assert_eq!(findings(device, &[&b"x"[..], &[0xab; 32]].concat()), (0, 1), "a key");
         assert_eq!(findings("127.0.0.1:2001", b"hm"), (1, 0), "another port");
         assert_eq!(findings("8.8.8.8:53", b"hm"), (1, 0), "another machine");
+        let lane = |from, to| of(TCP, from, to, b"hm").0;
+        assert_eq!((lane("127.0.0.1:999", device), lane(device, "127.0.0.1:999")), (0, 0), "a lane");
+        assert_eq!(lane("127.0.0.1:999", "127.0.0.1:998"), 1, "between programs that are no devices");
+        assert_eq!(lane(device, "8.8.8.8:443"), 1, "a lane to another machine");
+        assert_eq!(of(TCP, device, "127.0.0.1:999", b"Dear Wilhelmina,").1, 1, "a name on a lane");
         let base32 = data_encoding::BASE32_NOPAD.encode(&[0xab; 32]);
         assert!(findings(device, base32.as_bytes()).1 > 0, "a key in base32");
     }

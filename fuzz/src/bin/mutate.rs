@@ -58,7 +58,8 @@ fn one(options: &Options, name: &str) -> Result<ExitCode> {
         report.slowest.as_micros(),
     );
     for violation in &report.violations {
-        println!("  {}: {}", violation.what, HEXLOWER.encode(&violation.bytes));
+        let shown: Vec<_> = violation.bytes.iter().copied().take(SHOWN).collect();
+        println!("  {} by {} B: {}", violation.what, violation.bytes.len(), HEXLOWER.encode(&shown));
     }
     let broken = report.panics > 0 || !report.violations.is_empty();
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -106,3 +107,6 @@ fn child(options: &Options, name: &str) -> Result<Output> {
     command.args(["--seed", &options.seed.to_string()]);
     command.output().context("this program could not be started again")
 }
+
+/// How many bytes of an input are printed. The same seed makes the whole of it again.
+const SHOWN: usize = 256;

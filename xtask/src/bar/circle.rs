@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::{Bar, Verdict};
-use crate::shell::{self, cargo};
+use crate::scenes::{self, Scenes};
 
 /// Many messages under churn, in virtual time.
 pub(crate) const MESSAGES: Bar = Bar {
@@ -36,37 +36,36 @@ pub(crate) const EVERYONE: Bar = Bar {
 };
 
 fn everyone() -> Result<Verdict> {
-    let mut test = cargo("nextest run --locked --release --color never --package hexode-testnet");
-    test.args(["--success-output", "immediate", "--filterset", "test(everyone_has_it_soon)"]);
-    test.env("EVERYONE", "256").env("NEXTEST_PROFILE", "long");
-    let said = shell::listen(&mut test)?;
-    let line = said.lines().find_map(|line| line.trim().strip_prefix("EVERYONE "));
+    let run = scenes::run(&["hexode-testnet"], "test(everyone_has_it_soon)", &[("EVERYONE", "256".into())])?;
+    let line = run.said.lines().find_map(|line| line.trim().strip_prefix("EVERYONE "));
     let figures: Vec<f64> =
         line.unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
     Ok(match *figures {
         [count, last_ms, copies, _] => Verdict {
             figure: format!("{count} devices: last after {last_ms} ms, {copies} copies"),
-            holds: last_ms <= 2000.0 && copies <= 8.0,
+            holds: run.holds() && last_ms <= 2000.0 && copies <= 8.0,
         },
         _ => Verdict { figure: "no figure, see above".into(), holds: false },
     })
 }
 
 /// What shows it: before, and after each way of destroying.
-const THEFTS: [&str; 8] = [
-    "nothing_that_is_kept_can_be_read_from_any_file",
-    "the_key_goes_first_so_that_an_interrupted_wipe_leaves_nothing_readable",
-    "the_wrapped_key_is_overwritten_where_it_lay",
-    "the_duress_passphrase_opens_an_empty_vault_and_nothing_of_the_other_is_left",
-    "too_many_wrong_passphrases_destroy_the_vault_and_a_right_one_forgives",
-    "who_forces_the_person_finds_an_empty_node_and_the_rest_is_nowhere",
-    "too_many_tries_leave_nothing",
-    "a_wipe_leaves_nothing_locked_or_not",
-];
+pub(super) const THEFTS: Scenes = Scenes {
+    packages: &["hexode-vault", "hexode-testnet"],
+    names: &[
+        "nothing_that_is_kept_can_be_read_from_any_file",
+        "the_key_goes_first_so_that_an_interrupted_wipe_leaves_nothing_readable",
+        "the_wrapped_key_is_overwritten_where_it_lay",
+        "the_duress_passphrase_opens_an_empty_vault_and_nothing_of_the_other_is_left",
+        "too_many_wrong_passphrases_destroy_the_vault_and_a_right_one_forgives",
+        "who_forces_the_person_finds_an_empty_node_and_the_rest_is_nowhere",
+        "too_many_tries_leave_nothing",
+        "a_wipe_leaves_nothing_locked_or_not",
+    ],
+};
 
 fn thief() -> Result<Verdict> {
-    let count = shell::passed(&["hexode-vault", "hexode-testnet"], &THEFTS)?.len();
-    Ok(Verdict { figure: format!("{count} of {} scenes", THEFTS.len()), holds: count == THEFTS.len() })
+    Verdict::of_scenes(THEFTS)
 }
 
 const CIRCLES: u32 = 10;
@@ -75,31 +74,34 @@ const EACH: u32 = 100_000;
 fn messages() -> Result<Verdict> {
     for seed in 0..CIRCLES {
         let env = [("CHURN_SEED", seed.to_string()), ("CHURN_MESSAGES", EACH.to_string())];
-        if passed("test(none_of_many_messages_is_lost_or_doubled_under_churn)", &env)?.is_none() {
+        let test = "test(none_of_many_messages_is_lost_or_doubled_under_churn)";
+        if !scenes::run(&["hexode-testnet"], test, &env)?.holds() {
             return Ok(Verdict { figure: format!("a loss or a double with seed {seed}"), holds: false });
         }
     }
     Ok(Verdict { figure: format!("0 lost, 0 doubled of {} messages", CIRCLES * EACH), holds: true })
 }
 
-fn removed() -> Result<Verdict> {
-    let tests =
-        "binary(backdating) | test(removed) | test(taken_out) | test(void_everywhere) | test(who_leaves)";
-    Ok(match passed(tests, &[])? {
-        Some(count) => Verdict { figure: format!("{count} of {count} scenes"), holds: true },
-        None => Verdict { figure: "a scene in which it does not hold, shown above".into(), holds: false },
-    })
-}
+/// What shows it, scene by scene.
+pub(super) const REMOVALS: Scenes = Scenes {
+    packages: &["hexode-testnet"],
+    names: &[
+        "what_a_removed_member_writes_on_is_void_on_every_device_also_with_help_from_inside",
+        "what_the_remover_had_seen_still_reaches_who_was_away",
+        "a_removal_that_turns_out_void_ends_no_chain",
+        "who_was_taken_out_gets_nothing_of_the_group_any_more",
+        "what_somebody_writes_who_was_taken_out_and_does_not_know_it_is_void_everywhere",
+        "who_is_removed_from_the_circle_is_out_of_its_groups_too",
+        "only_who_removed_somebody_can_say_the_secret_that_holds_since",
+        "a_removed_member_is_told_so_and_gets_nothing_any_more",
+        "who_is_removed_while_away_finds_the_door_closed",
+        "who_leaves_is_out_everywhere_and_reads_on_what_he_has",
+        "who_leaves_while_alone_is_out_once_somebody_hears_of_it",
+        "who_was_removed_comes_back_with_the_same_device",
+        "one_is_removed_while_the_line_to_another_is_cut",
+    ],
+};
 
-/// Runs tests of whole nodes and returns how many passed; nothing if one did not.
-fn passed(tests: &str, env: &[(&str, String)]) -> Result<Option<usize>> {
-    let mut test = cargo("nextest run --locked --release --color never --package hexode-testnet");
-    test.args(["--status-level", "pass", "--filterset", tests]);
-    test.envs(env.iter().map(|(name, value)| (name, value)));
-    // It takes longer than a test may.
-    test.env("NEXTEST_PROFILE", "long");
-    let said = shell::listen(&mut test)?;
-    let count = said.lines().filter(|line| line.trim_start().starts_with("PASS")).count();
-    let failed = said.lines().any(|line| line.trim_start().starts_with("FAIL") || line.contains("TIMEOUT"));
-    Ok((count > 0 && !failed).then_some(count))
+fn removed() -> Result<Verdict> {
+    Verdict::of_scenes(REMOVALS)
 }

@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::{Bar, Verdict};
-use crate::shell;
+use crate::scenes::Scenes;
 
 /// What was deleted or has expired, looked for where it was.
 pub(crate) const BAR: Bar = Bar {
@@ -11,13 +11,15 @@ pub(crate) const BAR: Bar = Bar {
     run,
 };
 
-const TESTS: [&str; 3] = [
-    "deleted_and_expired_words_are_in_no_page_of_any_vault",
-    "what_is_erased_is_in_no_page_of_no_file_and_in_no_index",
-    "messages_disappear_on_every_device_also_where_it_was_off",
-];
+pub(super) const SCENES: Scenes = Scenes {
+    packages: &["hexode-vault", "hexode-testnet"],
+    names: &[
+        "deleted_and_expired_words_are_in_no_page_of_any_vault",
+        "what_is_erased_is_in_no_page_of_no_file_and_in_no_index",
+        "messages_disappear_on_every_device_also_where_it_was_off",
+    ],
+};
 
 fn run() -> Result<Verdict> {
-    let count = shell::passed(&["hexode-vault", "hexode-testnet"], &TESTS)?.len();
-    Ok(Verdict { figure: format!("{count} of {} tests pass", TESTS.len()), holds: count == TESTS.len() })
+    Verdict::of_scenes(SCENES)
 }

@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::{Bar, Verdict};
-use crate::shell::{self, cargo};
+use crate::scenes;
 
 /// Whole nodes under random steps, beside a model of a few lines.
 pub(crate) const BAR: Bar = Bar {
@@ -19,17 +19,12 @@ const TEST: &str = "whatever_happens_for_long_nothing_is_lost_doubled_or_reorder
 
 fn run() -> Result<Verdict> {
     for from in (0..SEEDS).step_by(PART as usize) {
-        let mut test =
-            cargo("nextest run --locked --release --color never --package hexode-testnet --test model");
-        test.args(["--status-level", "pass", TEST]);
-        test.env("MODEL_FROM", from.to_string()).env("MODEL_TO", (from + PART).to_string());
-        test.env("MODEL_STEPS", STEPS.to_string());
-        // It takes longer than a test may.
-        test.env("NEXTEST_PROFILE", "long");
-        let said = shell::listen(&mut test)?;
-        let passed =
-            said.lines().any(|line| line.trim_start().starts_with("PASS") && line.trim_end().ends_with(TEST));
-        if !passed {
+        let env = [
+            ("MODEL_FROM", from.to_string()),
+            ("MODEL_TO", (from + PART).to_string()),
+            ("MODEL_STEPS", STEPS.to_string()),
+        ];
+        if !scenes::run(&["hexode-testnet"], &format!("test({TEST})"), &env)?.holds() {
             let figure = format!("a violation in one of the seeds from {from} on, shown above");
             return Ok(Verdict { figure, holds: false });
         }
