@@ -34,6 +34,6 @@ mod reason;
 mod record;
 
 pub use bucket::Bucket;
-pub use offer::{Class, Grants, Offer, Rules, Target};
+pub use offer::{Class, Grants, Offer, Offered, Rules, Target};
 pub use reason::Reason;
 pub use record::{Kind, RecordError, Sealer, Side, Unsealer, record_len};

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use charter::Role;
 use serde::{Deserialize, Serialize};
-use wire::{Flow, FlowKind, MemberId, Word};
+use wire::{Flow, FlowKind, MemberId, Word, bounded, limits};
 
 use crate::Reason;
 
@@ -137,6 +137,28 @@ impl Rules {
     }
 }
 
+/// All that a device offers in a circle, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Offered {
+    /// The rules for all offers.
+    pub rules: Rules,
+    /// The offers, of different names; at most [`limits::OFFERS`].
+    #[serde(deserialize_with = "bounded::list::<_, _, { limits::OFFERS }>")]
+    pub offers: Vec<Offer>,
+}
+
+impl Offered {
+    /// The largest encoding, in bytes.
+    pub const MOST: usize = 4 << 20;
+    /// What holds where it is not known what was kept: nothing may be opened, not even what one was granted.
+    pub const CLOSED: Self = Self { rules: Rules { on: false, labels: BTreeSet::new() }, offers: Vec::new() };
+
+    /// Returns the offer of a name.
+    pub fn named(&self, name: &Word) -> Option<&Offer> {
+        self.offers.iter().find(|offer| offer.name == *name)
+    }
+}
+
 impl Offer {
     /// Decides whether a live device may open a flow, by all that can be decided without the target.
     ///
@@ -212,11 +234,22 @@ mod tests {
 
     #[test]
     fn an_offer_is_kept_as_it_is() {
-        let kept = wire::encode(&offer());
-        assert_eq!(wire::decode::<Offer>(&kept, 4096), Ok(offer()));
+        let offered = Offered { rules: Rules::default(), offers: vec![offer()] };
+        let kept = wire::encode(&offered);
+        assert_eq!(wire::decode::<Offered>(&kept, Offered::MOST), Ok(offered.clone()));
+        assert_eq!(offered.named(&word("db")), Some(&offer()));
+        assert_eq!(offered.named(&word("dba")), None);
         for class in [Class::Voice, Class::Message, Class::File, Class::Bulk] {
             assert_eq!(Class::of_code(class.code()), Some(class));
         }
         assert_eq!(Class::of_code(4), None);
+    }
+
+    #[test]
+    fn more_offers_than_there_may_be_are_not_read() {
+        let kept = |count| wire::encode(&Offered { rules: Rules::default(), offers: vec![offer(); count] });
+        let read = |count| wire::decode::<Offered>(&kept(count), Offered::MOST).is_ok();
+        assert!(read(limits::OFFERS));
+        assert!(!read(limits::OFFERS + 1));
     }
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{Blob, limits};
 
 /// Reads a list of at most `MOST` items, and nothing behind the last of them.
-pub(crate) fn list<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+///
+/// For `#[serde(deserialize_with = "…")]`.
+pub fn list<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -15,7 +15,7 @@
 
 mod address;
 mod blob;
-mod bounded;
+pub mod bounded;
 mod codec;
 mod frame;
 mod id;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use streams::{Kind, Offer, Rules, Sealer, Side, Unsealer, record_len};
-use wire::{Flow, FlowKind, Opening, Word};
+use streams::{Class, Grants, Kind, Offer, Offered, Rules, Sealer, Side, Target, Unsealer, record_len};
+use wire::{Flow, FlowKind, MemberId, Opening, Word};
 
 use super::{Bound, Decoder, SMALL};
 
@@ -38,9 +38,9 @@ pub(super) fn decoders() -> Vec<Decoder> {
         },
         Decoder {
             name: "stream-offers",
-            seeds: vec![wire::encode(&(Rules::default(), Vec::<Offer>::new()))],
+            seeds: vec![wire::encode(&offered())],
             bound: LARGE,
-            run: Box::new(|bytes| wire::decode::<(Rules, Vec<Offer>)>(bytes, 4 << 20).is_ok()),
+            run: Box::new(|bytes| wire::decode::<Offered>(bytes, Offered::MOST).is_ok()),
         },
     ]
 }
@@ -50,6 +50,22 @@ pub(super) fn opening() -> Vec<u8> {
     let word = |text: &str| text.parse().expect("a word");
     let (offer, label, kind) = (word("db"), Some(word("beans")), FlowKind::Bytes);
     Opening::Flow(Flow { offer, label, kind }).encode()
+}
+
+/// Makes what a device keeps of its offers.
+fn offered() -> Offered {
+    let word = |text: &str| text.parse::<Word>().expect("a word");
+    let offer = |name| Offer {
+        name: word(name),
+        target: Target::Unix("/run/db".into()),
+        label: Some(word("beans")),
+        class: Class::Message,
+        rate: 1 << 20,
+        flows: 256,
+        grants: Grants { members: [MemberId::new([1; 32])].into(), role: None },
+    };
+    let rules = Rules { on: true, labels: [word("beans")].into() };
+    Offered { rules, offers: ["db", "web", "log"].map(offer).into() }
 }
 
 fn records(parts: &[&[u8]]) -> Vec<u8> {

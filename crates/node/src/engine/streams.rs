@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streams::{Class, Grants, Offer, Reason, Rules, Target};
+use streams::{Class, Grants, Offer, Offered, Reason, Rules, Target};
 use tunnel::{LinkId, Stream};
 use vault::{CircleState as Standing, StoreError, Vault};
 use wire::{CircleId, DeviceId, Flow, MemberId, Word, limits};
@@ -16,8 +16,7 @@ use crate::{
 /// What is kept in memory of a circle's streams.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    offers: BTreeMap<Word, Offer>,
-    rules: Rules,
+    offered: Offered,
     /// Whether something changed that says which flows there may be.
     pub(super) stale: bool,
 }
@@ -25,12 +24,11 @@ pub(crate) struct Streams {
 impl CircleState {
     /// Reads what is kept of streams from the vault.
     pub(crate) fn restore_streams(&mut self, vault: &Vault) -> Result<(), StoreError> {
-        if let Some(bytes) = vault.setting(&self.streams_setting())?
-            && let Ok((rules, offers)) = wire::decode::<(Rules, Vec<Offer>)>(&bytes, KEPT)
-        {
-            self.streams.rules = rules;
-            self.streams.offers =
-                offers.into_iter().take(limits::OFFERS).map(|offer| (offer.name.clone(), offer)).collect();
+        if let Some(bytes) = vault.setting(&self.streams_setting())? {
+            self.streams.offered = wire::decode(&bytes, Offered::MOST).unwrap_or_else(|error| {
+                tracing::error!(%error, "what is kept of streams cannot be read: they are switched off");
+                Offered::CLOSED
+            });
         }
         self.streams.stale = true;
         Ok(())
@@ -57,13 +55,10 @@ impl CircleState {
             let admitted = |device: &&DeviceId| self.is_granted(offer, device);
             links.keys().filter(admitted).copied().collect::<BTreeSet<_>>()
         };
-        let offers = self
-            .streams
-            .offers
-            .values()
-            .filter(|offer| self.streams.rules.check(offer.label.as_ref()).is_ok());
+        let Offered { rules, offers } = &self.streams.offered;
+        let offers = offers.iter().filter(|offer| rules.check(offer.label.as_ref()).is_ok());
         let offers = offers.map(|offer| (offer.name.clone(), granted(offer))).collect();
-        Stand { rules: self.streams.rules.clone(), links, offers }
+        Stand { rules: rules.clone(), links, offers }
     }
 
     fn is_granted(&self, offer: &Offer, device: &DeviceId) -> bool {
@@ -86,9 +81,10 @@ impl CircleState {
             return;
         }
         let Some(live) = self.charter.roster().device(&device) else { return };
-        let offer = self.streams.offers.get(&flow.offer).ok_or(Reason::Unknown);
+        let offered = &self.streams.offered;
+        let offer = offered.named(&flow.offer).ok_or(Reason::Unknown);
         let admitted = offer.and_then(|offer| {
-            offer.admit(&flow, &self.streams.rules, &live.member, live.role).map(|()| offer.clone())
+            offer.admit(&flow, &offered.rules, &live.member, live.role).map(|()| offer.clone())
         });
         let circle = self.id;
         ctx.effects.push(Effect::Streams(match admitted {
@@ -97,15 +93,22 @@ impl CircleState {
         }));
     }
 
-    fn keep_streams(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), RequestError> {
-        let offers: Vec<_> = self.streams.offers.values().collect();
-        let kept = wire::encode(&(&self.streams.rules, offers));
-        if kept.len() > KEPT {
+    /// Changes what is offered, all of it or nothing.
+    fn change_streams<T>(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        change: impl FnOnce(&mut Offered) -> Result<T, ApiError>,
+    ) -> Result<T, RequestError> {
+        let mut offered = self.streams.offered.clone();
+        let outcome = change(&mut offered)?;
+        let kept = wire::encode(&offered);
+        if kept.len() > Offered::MOST {
             return Err(ApiError::new(ErrorKind::Config, "the offers of this device are too long").into());
         }
         ctx.tx.set_setting(&self.streams_setting(), &kept)?;
+        self.streams.offered = offered;
         self.streams.stale = true;
-        Ok(())
+        Ok(outcome)
     }
 
     fn streams_setting(&self) -> String {
@@ -155,8 +158,8 @@ impl Access<'_, '_> {
         id: CircleId,
     ) -> Result<(api::StreamPolicy, Vec<api::StreamOffer>), RequestError> {
         self.with(id, |_, circle| {
-            let offers = circle.streams.offers.values().map(|offer| circle.offer_view(offer)).collect();
-            Ok((policy_view(&circle.streams.rules), offers))
+            let offers = circle.streams.offered.offers.iter().map(|offer| circle.offer_view(offer)).collect();
+            Ok((policy_view(&circle.streams.offered.rules), offers))
         })
     }
 
@@ -168,15 +171,6 @@ impl Access<'_, '_> {
     ) -> Result<api::StreamOffer, RequestError> {
         self.as_member(id, |access, circle| {
             let name = word("name", &new.name)?;
-            if circle.streams.offers.contains_key(&name) {
-                return Err(ApiError::new(ErrorKind::Conflict, "a stream of that name is offered already")
-                    .hint("withdraw it first with \"hexode stream withdraw\"")
-                    .into());
-            }
-            if circle.streams.offers.len() >= limits::OFFERS {
-                let message = format!("a device offers at most {} streams in a circle", limits::OFFERS);
-                return Err(ApiError::new(ErrorKind::Conflict, message).into());
-            }
             let flows = new.flows.unwrap_or(FLOWS);
             if flows == 0 || usize::try_from(flows).map_or(true, |flows| flows > limits::FLOWS) {
                 let message = format!("an offer has 1 to {} flows at a time", limits::FLOWS);
@@ -186,7 +180,7 @@ impl Access<'_, '_> {
                 Grants { members: circle.members_called(&new.members)?, role: new.role.map(Into::into) };
             let label = new.label.as_deref().map(|label| word("label", label)).transpose()?;
             let offer = Offer {
-                name: name.clone(),
+                name,
                 target: target(new.target)?,
                 label,
                 class: match new.class {
@@ -200,11 +194,22 @@ impl Access<'_, '_> {
                 grants,
             };
             let shown = circle.offer_view(&offer);
-            circle.streams.offers.insert(name.clone(), offer);
-            if let Err(error) = circle.keep_streams(&mut access.ctx) {
-                circle.streams.offers.remove(&name);
-                return Err(error);
-            }
+            circle.change_streams(&mut access.ctx, |offered| {
+                if offered.named(&offer.name).is_some() {
+                    return Err(ApiError::new(
+                        ErrorKind::Conflict,
+                        "a stream of that name is offered already",
+                    )
+                    .hint("withdraw it first with \"hexode stream withdraw\""));
+                }
+                if offered.offers.len() >= limits::OFFERS {
+                    let message = format!("a device offers at most {} streams in a circle", limits::OFFERS);
+                    return Err(ApiError::new(ErrorKind::Conflict, message));
+                }
+                let place = offered.offers.partition_point(|other| other.name < offer.name);
+                offered.offers.insert(place, offer);
+                Ok(())
+            })?;
             Ok(shown)
         })
     }
@@ -213,8 +218,12 @@ impl Access<'_, '_> {
     pub(crate) fn withdraw_stream(&mut self, id: CircleId, name: &str) -> Result<(), RequestError> {
         self.with(id, |access, circle| {
             let name = word("name", name)?;
-            circle.streams.offers.remove(&name).ok_or_else(no_offer)?;
-            circle.keep_streams(&mut access.ctx)
+            circle.change_streams(&mut access.ctx, |offered| {
+                let place =
+                    offered.offers.iter().position(|offer| offer.name == name).ok_or_else(no_offer)?;
+                offered.offers.remove(place);
+                Ok(())
+            })
         })
     }
 
@@ -229,28 +238,28 @@ impl Access<'_, '_> {
         self.as_member(id, |access, circle| {
             let name = word("name", name)?;
             let members = circle.members_called(&grant.members)?;
-            let offer = circle.streams.offers.get_mut(&name).ok_or_else(no_offer)?;
-            let before = offer.grants.clone();
-            match more {
-                true => {
-                    offer.grants.members.extend(members);
-                    offer.grants.role = grant.role.map(Into::into).or(offer.grants.role);
-                }
-                false => {
-                    offer.grants.members.retain(|member| !members.contains(member));
-                    if grant.role.is_some() {
-                        offer.grants.role = None;
+            let changed = circle.change_streams(&mut access.ctx, |offered| {
+                let mut offers = offered.offers.iter_mut();
+                let offer = offers.find(|offer| offer.name == name).ok_or_else(no_offer)?;
+                match more {
+                    true => {
+                        offer.grants.members.extend(members);
+                        offer.grants.role = grant.role.map(Into::into).or(offer.grants.role);
+                    }
+                    false => {
+                        offer.grants.members.retain(|member| !members.contains(member));
+                        if grant.role.is_some() {
+                            offer.grants.role = None;
+                        }
                     }
                 }
-            }
-            if offer.grants.members.len() > limits::GROUP {
-                offer.grants = before;
-                let message = format!("a stream is granted to at most {} members by name", limits::GROUP);
-                return Err(ApiError::new(ErrorKind::User, message).hint("grant it to a role").into());
-            }
-            let shown = offer.clone();
-            circle.keep_streams(&mut access.ctx)?;
-            Ok(circle.offer_view(&shown))
+                if offer.grants.members.len() > limits::GROUP {
+                    let message = format!("a stream is granted to at most {} members by name", limits::GROUP);
+                    return Err(ApiError::new(ErrorKind::User, message).hint("grant it to a role"));
+                }
+                Ok(offer.clone())
+            })?;
+            Ok(circle.offer_view(&changed))
         })
     }
 
@@ -265,9 +274,11 @@ impl Access<'_, '_> {
                 return Err(ApiError::new(ErrorKind::User, "too many labels").into());
             }
             let labels = policy.labels.iter().map(|label| word("label", label)).collect::<Result<_, _>>()?;
-            circle.streams.rules = Rules { on: policy.on, labels };
-            circle.keep_streams(&mut access.ctx)?;
-            Ok(policy_view(&circle.streams.rules))
+            let rules = Rules { on: policy.on, labels };
+            circle.change_streams(&mut access.ctx, |offered| {
+                offered.rules = rules;
+                Ok(policy_view(&offered.rules))
+            })
         })
     }
 
@@ -286,7 +297,7 @@ impl Access<'_, '_> {
             let (whose, name) = called.rsplit_once('/').ok_or_else(said)?;
             let offer = word("name", name)?;
             let label = label.map(|label| word("label", label)).transpose()?;
-            circle.streams.rules.check(label.as_ref()).map_err(|reason| match reason {
+            circle.streams.offered.rules.check(label.as_ref()).map_err(|reason| match reason {
                 Reason::Off => {
                     ApiError::new(ErrorKind::NotAllowed, "streams are switched off on this device")
                         .hint("switch them on with \"hexode stream policy --on\"")
@@ -365,5 +376,3 @@ fn no_offer() -> ApiError {
 const FLOWS: u32 = 256;
 /// The longest target, in bytes.
 const TARGET: usize = 4096;
-/// How many bytes all offers of a circle take in the vault at most.
-const KEPT: usize = 4 << 20;
