@@ -30,7 +30,7 @@ use wire::{CircleId, DeviceId, FileId};
 pub(crate) use export::{Export, ExportError, export, has_room};
 pub(crate) use held::Held;
 pub(crate) use import::{ImportError, Imported, import, open as open_source};
-pub(crate) use jobs::Jobs;
+pub(crate) use jobs::{Begun, Jobs};
 pub use progress::Progress;
 
 use crate::{
@@ -205,7 +205,7 @@ impl FilesShell {
 
     /// Ends everything; what is returned is over when no key is in memory any more.
     pub(crate) fn close(&mut self) -> impl Future<Output = ()> + Send + 'static {
-        self.jobs.cancel();
+        self.jobs.close();
         let open = self.open.take();
         if let Some(open) = &open {
             open.fetches.values().for_each(|fetch| fetch.task.abort());
@@ -222,6 +222,7 @@ impl FilesShell {
 
     fn open(&mut self, store: ChunkStore, keep: BTreeSet<FilePlace>) {
         let (in_use, ended) = mpsc::channel(1);
+        self.jobs.open(in_use.clone());
         let sweeping = store.clone();
         self.runtime.spawn_blocking(move || match sweeping.sweep(&keep) {
             Ok(0) => {}

@@ -8,7 +8,7 @@ use wire::{CircleId, MessageId};
 use super::Node;
 use crate::{
     api::{self, ApiError, ErrorKind},
-    files::{Export, ExportError, ImportError, export, import, open_source},
+    files::{Begun, Export, ExportError, ImportError, export, import, open_source},
 };
 
 impl Node {
@@ -24,16 +24,21 @@ impl Node {
         if request.text.len() > wire::limits::TEXT {
             return Err(ApiError::new(ErrorKind::User, "the text is longer than a message may be"));
         }
-        let asked = request.clone();
+        let (asked, sitting) = (request.clone(), self.shell.jobs.sitting());
         let (store, room) = self.call(move |access| access.import_room(circle, &asked)).await?;
         let looked = path.clone();
         let size = spawn_blocking(move || open_source(&looked).map(|(_, metadata)| metadata.len())).await;
         let size = size.map_err(|_| broken())?.map_err(|error| from_import(&path, &error))?;
-        let (job, work) = self.shell.jobs.begin(name.clone(), size).ok_or_else(busy)?;
+        let Begun { job, work, in_use } = self.shell.jobs.begin(sitting, name.clone(), size)?;
         let (node, id) = (self.clone(), job.id);
         tokio::spawn(async move {
             let (from, into) = (path.clone(), store.clone());
-            let imported = spawn_blocking(move || import(&into, circle, &from, room, &work)).await;
+            let imported = spawn_blocking(move || {
+                let imported = import(&into, circle, &from, room, &work);
+                drop(in_use);
+                imported
+            })
+            .await;
             let outcome = match imported {
                 Err(_) => Err(broken()),
                 Ok(Err(error)) => Err(from_import(&path, &error)),
@@ -65,13 +70,21 @@ impl Node {
         request: api::SaveFile,
     ) -> Result<api::FileJob, ApiError> {
         let to = absolute(&request.path)?;
+        let sitting = self.shell.jobs.sitting();
         let (store, record, name) = self.call(move |access| access.export_source(circle, message)).await?;
         let (file, size) = (record.file, record.size);
-        let (job, work) = self.shell.jobs.begin(name.clone(), size).ok_or_else(busy)?;
+        let Begun { job, work, in_use } = self.shell.jobs.begin(sitting, name.clone(), size)?;
         let (node, id) = (self.clone(), job.id);
         let order = Export { store, record, name, to, overwrite: request.overwrite };
         tokio::spawn(async move {
-            let put = spawn_blocking(move || export(&order, &work)).await;
+            let put = spawn_blocking(move || {
+                let put = export(&order, &work);
+                // The key goes first.
+                drop(order);
+                drop(in_use);
+                put
+            })
+            .await;
             let outcome = match put {
                 Err(_) => Err(broken()),
                 Ok(Err(error)) => {
@@ -178,10 +191,6 @@ fn from_export(error: &ExportError) -> ApiError {
         }
         ExportError::Write(_) | ExportError::Read(_) => ApiError::new(ErrorKind::Config, message),
     }
-}
-
-fn busy() -> ApiError {
-    ApiError::new(ErrorKind::Conflict, "too many files are being sent or saved").hint("wait for one to end")
 }
 
 fn broken() -> ApiError {
