@@ -81,7 +81,8 @@ impl Vault {
             "SELECT ",
             columns!(),
             ", e.conversation FROM offer o CROSS JOIN entry e CROSS JOIN chain c
-            WHERE o.circle = ?1 AND o.file_id = ?3 AND e.position = o.position AND c.id = e.chain LIMIT ?2"
+            WHERE o.circle = ?1 AND o.file_id = ?3 AND e.position = o.position AND e.gone = 0 AND c.id = e.chain
+            ORDER BY o.position DESC LIMIT ?2"
         );
         let found = |row: &Row<'_>| Ok((row.get(11)?, entry(row)?));
         self.read(|db| match file {
@@ -93,12 +94,31 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// Returns the conversations in which a file is offered and the latest Lamport time at which it is, of each.
+    ///
+    /// What was deleted, has expired or is void offers nothing.
+    pub fn offered_in(
+        &self,
+        circle: CircleRow,
+        file: &FileId,
+    ) -> Result<Vec<(ConversationRow, u64)>, StoreError> {
+        const SQL: &str = "SELECT e.conversation, max(e.lamport) FROM offer o CROSS JOIN entry e
+            WHERE o.circle = ?1 AND o.file_id = ?2 AND e.position = o.position AND e.gone = 0
+            GROUP BY e.conversation";
+        self.read(|db| {
+            let mut statement = db.prepare_cached(SQL)?;
+            statement.query_map((circle, file.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
+}
+
 impl Turn<'_> {
     /// Records a file, in place of what was recorded of it.
     pub fn put_file(&mut self, circle: CircleRow, record: &FileRecord) -> Result<(), StoreError> {
         const SQL: &str =
             "INSERT INTO file (circle, file_id, size, key, place, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-            ON CONFLICT DO UPDATE SET key = excluded.key, place = excluded.place, state = excluded.state";
+            ON CONFLICT DO UPDATE SET size = excluded.size, key = excluded.key, place = excluded.place, state = excluded.state";
         let FileRecord { file, size, key, place, state } = record;
         let row = (circle, file.as_bytes(), size, key.as_slice(), place.0, code(*state));
         self.write(|db| db.prepare_cached(SQL)?.execute(row)).map(drop)

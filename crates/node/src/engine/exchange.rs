@@ -106,8 +106,19 @@ impl Access<'_, '_> {
             let kind = files::media_type(&name).to_owned();
             let content = Content::File(Offer { name, kind, size, file, text });
             content.check().map_err(|error| ApiError::new(ErrorKind::User, error.to_string()))?;
-            let needed = circle.keep_import(access, &imported.record)?;
-            Ok((access.write(circle, conversation, None, &content)?, needed))
+            let known = circle.files.records.get(&file);
+            let needed = known.is_none_or(|known| known.state != FileState::Held);
+            // All that may refuse comes first: what is kept after it stays, whatever becomes of the answer.
+            let room = circle.room().saturating_add(known.map_or(0, |known| known.size));
+            if needed && size > room {
+                let message = "files have no more room in this circle";
+                return Err(ApiError::new(ErrorKind::Config, message).into());
+            }
+            let message = access.write(circle, conversation, None, &content)?;
+            if needed {
+                circle.keep_import(access, &imported.record)?;
+            }
+            Ok((message, needed))
         })
     }
 
@@ -181,29 +192,17 @@ impl CircleState {
         Ok(self.drop_file(ctx, file)?)
     }
 
-    /// Records a file that was taken in; `false` if it was here before.
-    fn keep_import(
-        &mut self,
-        access: &mut Access<'_, '_>,
-        record: &FileRecord,
-    ) -> Result<bool, RequestError> {
-        let file = record.file;
-        match self.files.records.get(&file).map(|known| (known.state, known.place)) {
-            Some((FileState::Held, _)) => return Ok(false),
-            Some((_, place)) => {
-                let circle = self.id;
-                access.ctx.effects.push(Effect::Files(Command::Erase { circle, file, place }));
-                self.files.running.remove(&file);
-            }
-            None => {}
-        }
-        if record.size > self.room() {
-            return Err(ApiError::new(ErrorKind::Config, "files have no more room in this circle").into());
+    /// Records a file that was taken in, in place of what had come of it.
+    fn keep_import(&mut self, access: &mut Access<'_, '_>, record: &FileRecord) -> Result<(), RequestError> {
+        let (circle, file) = (self.id, record.file);
+        if let Some(FileRecord { place, .. }) = self.files.records.remove(&file) {
+            access.ctx.effects.push(Effect::Files(Command::Erase { circle, file, place }));
+            self.files.running.remove(&file);
         }
         access.ctx.tx.put_file(self.row, record)?;
         self.files.records.insert(file, record.clone());
         self.files.stale = true;
-        Ok(true)
+        Ok(())
     }
 
     /// Shows the file that a message offers, if it offers one.

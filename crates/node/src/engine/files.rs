@@ -15,7 +15,7 @@ use vault::{
     CircleState as Standing, ConversationRow, EntryRecord, FilePlace, FileRecord, FileState, Gone,
     StoreError, Vault,
 };
-use wire::{ConversationId, DeviceId, FileId, MemberId, Opening};
+use wire::{ConversationId, DeviceId, FileId, Opening};
 use zeroize::Zeroizing;
 
 use super::{CircleState, Ctx, Effect, talk::content_of};
@@ -113,8 +113,15 @@ impl CircleState {
         let Some(offer) = content.as_ref().and_then(journal::Content::offer) else { return Ok(()) };
         ctx.tx.add_offer(self.row, (row, &record.author, record.seq), &offer.file)?;
         self.files.stale = true;
-        let fits = offer.size <= self.files.policy.auto && self.room() >= offer.size;
-        if !fits || self.files.records.contains_key(&offer.file) || !self.trusts(ctx.tx, &record.author)? {
+        let fits = || {
+            let all = self.used().saturating_add(offer.size);
+            all <= AUTO_ALL && self.check_room(ctx.tx, offer.size).is_ok()
+        };
+        if offer.size > self.files.policy.auto
+            || self.files.records.contains_key(&offer.file)
+            || !self.trusts(ctx.tx, &record.author)?
+            || !fits()
+        {
             return Ok(());
         }
         self.want(ctx, offer)
@@ -129,7 +136,7 @@ impl CircleState {
     /// Ends the turn for files: what nobody offers any more is erased, what is wanted is asked for.
     pub(super) fn settle_files(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
         for file in std::mem::take(&mut self.files.dropped) {
-            if self.files.records.contains_key(&file) && self.offers_of(ctx.tx, &file)?.is_empty() {
+            if self.files.records.contains_key(&file) && ctx.tx.offered_in(self.row, &file)?.is_empty() {
                 self.drop_file(ctx, &file)?;
             }
         }
@@ -269,21 +276,24 @@ impl CircleState {
     }
 
     pub(super) fn offered(&self, row: ConversationRow, record: EntryRecord) -> Option<Offered> {
-        let conversation = self.conversations.iter().find(|(_, known)| **known == row).map(|(id, _)| *id)?;
+        let conversation = self.conversation_of(row)?;
         let offer = content_of(&record)?.offer().cloned()?;
         (record.gone == Gone::Not).then_some(Offered { conversation, record, offer })
     }
 
     /// Lists the live devices that may read an offer of a file.
     fn may_have(&self, vault: &Vault, file: &FileId) -> Result<BTreeSet<DeviceId>, StoreError> {
-        let offers = self.offers_of(vault, file)?;
-        let reads = |member: &MemberId, Offered { conversation, record, .. }: &Offered| {
-            self.journal.includes(conversation, member)
-                && record.lamport > self.journal.withheld_until(conversation, member)
-        };
+        let offered = vault.offered_in(self.row, file)?;
+        let offers = offered.iter().filter_map(|(row, last)| Some((self.conversation_of(*row)?, *last)));
+        let offers: Vec<_> = offers.collect();
         let may_read = |device: &DeviceId| {
             let member = self.live_member(device);
-            member.is_some_and(|member| offers.iter().any(|offered| reads(&member, offered)))
+            member.is_some_and(|member| {
+                offers.iter().any(|(conversation, last)| {
+                    self.journal.includes(conversation, &member)
+                        && *last > self.journal.withheld_until(conversation, &member)
+                })
+            })
         };
         Ok(self.links.keys().filter(|device| may_read(device)).copied().collect())
     }
@@ -313,6 +323,16 @@ impl CircleState {
             0 => u64::MAX,
             quota => quota.saturating_sub(self.used()),
         }
+    }
+
+    /// Returns how many bytes are still to come of files that are wanted.
+    fn coming(&self) -> u64 {
+        let wanted = self.files.records.values().filter(|record| record.state == FileState::Wanted);
+        wanted.fold(0, |sum, record| {
+            let running = self.files.running.get(&record.file).map(|running| running.progress.held());
+            let here = running.or_else(|| self.files.halted.get(&record.file).copied()).unwrap_or(0);
+            sum.saturating_add(record.size.saturating_sub(here))
+        })
     }
 
     /// Returns how many bytes files take here, or will when they have come.
@@ -427,7 +447,7 @@ impl CircleState {
                 "\"hexode files policy --quota\" gives them more; \"hexode files cancel\" erases one",
             ));
         }
-        if !has_room(&vault.chunk_store(), size) {
+        if !has_room(&vault.chunk_store(), size.saturating_add(self.coming())) {
             return Err(ApiError::new(ErrorKind::Config, "the disk has no room for it")
                 .hint("free some space and try again"));
         }
@@ -437,6 +457,8 @@ impl CircleState {
 
 /// Up to how many bytes a file of a verified device comes by itself, until the person says otherwise.
 const AUTO: u64 = 16 << 20;
+/// Up to how many bytes of files here, in all, more come by themselves.
+const AUTO_ALL: u64 = 4 << 30;
 /// How many files are collected at a time.
 const AT_ONCE: usize = 4;
 /// How many offers of one file are looked at.
