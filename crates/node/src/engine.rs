@@ -11,6 +11,7 @@
 mod bodies;
 mod change;
 mod circle;
+mod claims;
 mod compose;
 mod contacts;
 mod dht;

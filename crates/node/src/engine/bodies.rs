@@ -136,9 +136,11 @@ impl CircleState {
         let found = ctx.tx.entries_from(row, &place.author, place.seq, 1, 0)?.pop();
         let Some(record) = found.filter(|record| record.seq == place.seq) else { return Ok(()) };
         let right = Header::decode(&record.header.0).is_ok_and(|header| header.commits_to(&body.0));
-        if !right || record.body.is_some() || record.gone != Gone::Not {
+        if !right || record.body.is_some() || record.gone != Gone::Not || !self.has_share(ctx, &place.author)
+        {
             return Ok(());
         }
+        self.count_bytes(&place.author, body.0.len() as u64);
         let record = EntryRecord { body: Some(body), ..record };
         let content = content_of(&record);
         let text = content.as_ref().and_then(Content::text);

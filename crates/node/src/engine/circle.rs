@@ -19,6 +19,7 @@ use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, S
 
 use super::{
     Ctx, Effect, Setup,
+    claims::Claims,
     contacts::Contacts,
     dht,
     files::Files,
@@ -71,7 +72,7 @@ pub(crate) struct CircleState {
     /// What others' entries take.
     pub(crate) shares: Shares,
     /// How many entries of this device's own chains others hold that it has lost.
-    pub(crate) forgotten: BTreeMap<ConversationId, u64>,
+    pub(crate) claims: Claims,
     /// An old copy of the vault was put back, and the person has not yet answered to that.
     pub(crate) put_back: bool,
     /// The use of the recovery sheets whose device this one's person has verified.
@@ -137,7 +138,7 @@ impl CircleState {
             dht: dht::Heard::default(),
             talk: Talk::default(),
             shares: Shares::default(),
-            forgotten: BTreeMap::new(),
+            claims: Claims::default(),
             put_back: false,
             recovery_noticed: None,
             own_fork: false,

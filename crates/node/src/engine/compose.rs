@@ -334,7 +334,7 @@ impl Access<'_, '_> {
         if circle.my_member().is_none_or(|member| !circle.journal.includes(&conversation, &member)) {
             return Err(ApiError::from(journal::WriteError::NotInGroup).into());
         }
-        circle.check_remembered(&conversation)?;
+        circle.check_remembered(&conversation, self.ctx.time.since_start)?;
         let passing = || Some(Beside::Passing { after_s: circle.expires_after_s(&conversation)? });
         let beside = beside.or_else(passing);
         let entry = circle

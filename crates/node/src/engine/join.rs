@@ -181,6 +181,7 @@ impl CircleState {
         }
         let allowed = self.allowed();
         self.links.retain(|device, _| allowed.contains(device));
+        self.files.stale = true;
         self.streams.stale = true;
         self.command(ctx, tunnel::Command::Allow(allowed));
         self.command(ctx, tunnel::Command::Invitations(self.knockable()));

@@ -1,8 +1,10 @@
 //! An old copy of this device's vault was put back: others hold more of its chains than it does, or something else.
 //!
 //! As long as it has written nothing since, it gets back from others what it had written, and until then writes nothing
-//! where they said that they hold more. If it has, its chain is forked and its key worth nothing: it admits a fresh key of
+//! where they said that they hold more and go on to deliver it. If it has, its chain is forked and its key worth nothing: it admits a fresh key of
 //! its own, and once another device holds that admission, gives up the old one and goes on under the new.
+
+use std::time::Duration;
 
 use charter::{Newcomer, Terms};
 use crypto::SigningKey;
@@ -29,27 +31,18 @@ impl CircleState {
         Ok(())
     }
 
-    /// Takes note that another device holds so many entries of a chain of this one's, which are more than it holds itself.
-    pub(crate) fn remember(
-        &mut self,
-        ctx: &mut Ctx<'_, '_>,
-        conversation: ConversationId,
-        len: u64,
-    ) -> Result<(), StoreError> {
-        let known = self.forgotten.entry(conversation).or_default();
-        *known = len.max(*known);
-        self.tell_put_back(ctx)
-    }
-
-    /// Refuses to write where others hold entries of this device's own that it has not got back yet.
-    pub(crate) fn check_remembered(&self, conversation: &ConversationId) -> Result<(), ApiError> {
-        let held = self.journal.len(conversation, &self.me);
-        if self.forgotten.get(conversation).is_none_or(|len| *len <= held) {
+    /// Refuses to write where entries of this device's own are on their way back.
+    pub(crate) fn check_remembered(
+        &self,
+        conversation: &ConversationId,
+        now: Duration,
+    ) -> Result<(), ApiError> {
+        if !self.claims.waits(conversation, self.journal.len(conversation, &self.me), now) {
             return Ok(());
         }
         let message =
             "this device is still getting back what it wrote before an old copy of its data was put back";
-        Err(ApiError::new(ErrorKind::Conflict, message).hint("try again in a moment"))
+        Err(ApiError::new(ErrorKind::Conflict, message).hint("try again in a minute"))
     }
 
     /// Takes note that this device's own chain was forked.
@@ -58,7 +51,8 @@ impl CircleState {
         self.tell_put_back(ctx)
     }
 
-    fn tell_put_back(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
+    /// Takes note that an old copy was put back: another device had entries that only this one can have signed.
+    pub(crate) fn tell_put_back(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
         if !std::mem::replace(&mut self.put_back, true) {
             tracing::warn!("an old copy of the vault was put back");
             ctx.tx.set_setting(&self.setting("put-back"), &[1])?;
@@ -138,10 +132,10 @@ impl CircleState {
         self.rekey = Some(rekey);
         self.charter_grew(ctx, vec![invite, admission], None)?;
         // What is heard from here on is heard on new links, which begin with the whole charter.
-        for device in std::mem::take(&mut self.links).into_keys() {
-            let reason = tunnel::CloseReason::Done;
-            self.command(ctx, tunnel::Command::Close { device, reason });
-            ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
+        let linked: Vec<_> = self.links.keys().copied().collect();
+        for device in linked {
+            self.unlink(ctx, device);
+            self.command(ctx, tunnel::Command::Close { device, reason: tunnel::CloseReason::Done });
         }
         Ok(())
     }
@@ -155,11 +149,14 @@ impl CircleState {
         ctx.tx.remove_setting(&self.setting("rekey"))?;
         self.key = fresh;
         self.me = DeviceId::new(self.key.public());
-        self.forgotten.clear();
+        self.claims.clear();
         if let Ok(left) = left {
             self.charter_grew(ctx, vec![left], None)?;
         }
-        self.links.clear();
+        let linked: Vec<_> = self.links.keys().copied().collect();
+        for device in linked {
+            self.unlink(ctx, device);
+        }
         self.command(ctx, tunnel::Command::Shutdown);
         ctx.effects.extend(self.start(setup).into_iter().flatten());
         tracing::warn!("this device goes on under a fresh key");

@@ -29,8 +29,9 @@ impl CircleState {
 
     /// Returns how many bytes a member's entries have taken here.
     pub(crate) fn taken_by(&self, member: &MemberId) -> u64 {
-        let devices = self.charter.roster().members().get(member).map(|member| &member.devices);
-        devices.into_iter().flatten().filter_map(|device| self.shares.taken.get(device)).sum()
+        // Of all his devices: what one wrote that is gone from the circle is still here.
+        let his = |device: &DeviceId| self.member_of(device).as_ref() == Some(member);
+        self.shares.taken.iter().filter(|(device, _)| his(device)).map(|(_, bytes)| bytes).sum()
     }
 
     /// Returns how many bytes a member's entries may take here.
@@ -59,14 +60,19 @@ impl CircleState {
     /// Counts what a run of another device takes.
     pub(crate) fn count_share(&mut self, run: &SignedRun) {
         let Some(author) = run.entries.first().map(|entry| entry.header.author) else { return };
-        if self.member_of(&author) == self.my_member() {
-            return;
-        }
         let weight = |entry: &journal::Entry| {
             let body = entry.body.as_ref().map_or(0, |body| body.0.len());
             (entry.header_bytes.0.len() + body) as u64 + OVERHEAD
         };
-        let bytes: u64 = run.entries.iter().map(weight).sum();
+        self.count_bytes(&author, run.entries.iter().map(weight).sum());
+    }
+
+    /// Counts what something of a device takes.
+    pub(crate) fn count_bytes(&mut self, author: &DeviceId, bytes: u64) {
+        if self.member_of(author) == self.my_member() {
+            return;
+        }
+        let author = *author;
         *self.shares.taken.entry(author).or_default() += bytes;
         *self.shares.fresh.entry(author).or_default() += bytes;
     }

@@ -45,10 +45,7 @@ impl CircleState {
                     self.trouble = Some(format!("{who} says that this device does not belong to the circle"));
                 }
                 if self.links.get(&device).is_some_and(|up| up.id == link) {
-                    self.links.remove(&device);
-                    self.files.stale = true;
-                    self.streams.stale = true;
-                    ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
+                    self.unlink(ctx, device);
                 }
                 Ok(())
             }
@@ -368,7 +365,7 @@ impl CircleState {
         }
         let held = self.journal.len(&conversation, &head.author);
         if head.author == self.me && head.seq >= held {
-            self.remember(ctx, conversation, head.seq.saturating_add(1))?;
+            self.claims.heard(conversation, device, head.seq.saturating_add(1), ctx.time.since_start);
         }
         let same = head.seq >= held
             || message_at(ctx.tx, row, &head.author, head.seq)? == Some(MessageId::new(head.hash));
@@ -436,6 +433,10 @@ impl CircleState {
         match placed {
             Ok(placed) => {
                 let len = self.journal.len(&conversation, &author);
+                if author == self.me {
+                    self.claims.delivered(conversation, device, len, ctx.time.since_start);
+                    self.tell_put_back(ctx)?;
+                }
                 self.count_share(&placed.run);
                 self.store_run(ctx, placed.run)?;
                 for link in self.links.values_mut() {
@@ -705,10 +706,17 @@ impl CircleState {
     pub(crate) fn misbehaved(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId, how: &'static str) {
         tracing::warn!(how, "a link is closed");
         tracing::debug!(?device, "whose link is closed");
+        self.unlink(ctx, device);
+        self.command(ctx, tunnel::Command::Close { device, reason: CloseReason::Misbehaved });
+    }
+
+    /// Forgets a link: nobody asks anything of that device any more.
+    pub(super) fn unlink(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
         if self.links.remove(&device).is_some() {
+            self.files.stale = true;
+            self.streams.stale = true;
             ctx.publish(|| api::Event::Tunnel { circle: self.id, device, up: false });
         }
-        self.command(ctx, tunnel::Command::Close { device, reason: CloseReason::Misbehaved });
     }
 }
 
