@@ -152,7 +152,8 @@ pub(crate) mod tests {
 
     #[test]
     fn what_cannot_be_read_whole_is_an_error() {
-        let file = capture(&[("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap(), b"payload")]);
+        let file =
+            capture(UDP, &[("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap(), b"payload")]);
         for cut in 0..file.len() {
             // A capture that ends after its header holds no packets.
             assert_eq!(packets(&file[..cut]).is_ok(), cut == 24, "cut at {cut}");
