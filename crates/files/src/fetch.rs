@@ -167,8 +167,6 @@ impl Fetch {
     /// Takes an answer. Its length was checked against its kind's.
     pub fn handle_answer(&mut self, device: DeviceId, answer: Answer, bytes: Vec<u8>, now: Duration) {
         let Some(holder) = self.holders.get_mut(&device) else { return };
-        holder.since = now;
-        holder.slow = false;
         let taken = match answer {
             Answer::Map => match ChunkMap::decode(&bytes, self.lists.shape().chunks()) {
                 Ok(map) => {
@@ -179,8 +177,15 @@ impl Fetch {
             },
             Answer::Not => Err(Fault::HoldsNothing),
             Answer::Wanted(want) if holder.open.pop_front() != Some(want) => Err(Fault::Misspoke),
-            Answer::Wanted(Want::Chunk(index)) => self.take_chunk(device, index, bytes),
-            Answer::Wanted(list) => self.take_list(list, bytes),
+            Answer::Wanted(want) => {
+                // Nothing but this: a map nobody asked for, so it does not show that the holder answers.
+                holder.since = now;
+                holder.slow = false;
+                match want {
+                    Want::Chunk(index) => self.take_chunk(device, index, bytes),
+                    list => self.take_list(list, bytes),
+                }
+            }
         };
         if let Err(fault) = taken {
             self.drop_holder(device, fault);

@@ -223,6 +223,24 @@ fn a_silent_holder_holds_nobody_up() {
 }
 
 #[test]
+fn a_holder_that_says_again_and_again_what_it_has_and_sends_nothing_holds_nobody_up() {
+    let source = Source::new(9);
+    let mut fetch = Fetch::new(CIRCLE, source.id, source.size, ChunkMap::default()).unwrap();
+    for at in [1, 2] {
+        fetch.handle_holder(device(at), Duration::ZERO);
+        fetch.handle_answer(device(at), Answer::Map, ChunkMap::full(9).encode(), Duration::ZERO);
+    }
+    let mut asked = Vec::new();
+    for now in (5..60).step_by(5).map(Duration::from_secs) {
+        fetch.handle_answer(device(1), Answer::Map, ChunkMap::full(9).encode(), now);
+        fetch.handle_timeout(now);
+        asked.extend(std::iter::from_fn(|| fetch.poll_output()));
+    }
+    let of = |at| Output::Ask { holder: device(at), want: Want::Top };
+    assert_eq!(asked, [of(1), of(2)]);
+}
+
+#[test]
 fn without_anybody_who_has_the_rest_it_waits() {
     let source = Source::new(9);
     let (mut fetch, _, _) = run(&source, ChunkMap::default(), vec![(Manner::Honest, ChunkMap::full(5))]);
