@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::{Entropy, SigningKey};
 use proptest::prelude::*;
-use wire::{CircleId, ConversationId, DeviceId, MemberId, MessageId, RawEntry, Run, limits};
+use wire::{
+    ChainHead, CircleId, ConversationId, DeviceId, EntryId, MemberId, MessageId, RawEntry, Run, limits,
+};
 
 use crate::{
-    Chain, Content, ContentError, Descriptor, DescriptorError, Entry, Header, Journal, Membership, RunError,
-    SignedRun, Standing, Vouched, WriteError, seal_runs,
+    Chain, Content, ContentError, Descriptor, DescriptorError, Ends, Entry, Header, Journal, Membership,
+    RunError, SignedRun, Standing, Vouched, WriteError, seal_runs,
 };
 
 const CIRCLE: CircleId = CircleId::new([7; 32]);
@@ -201,6 +203,63 @@ fn a_removed_author_is_heard_only_through_members_who_had_heard_him() {
     members.0.insert(ann.id, Standing::Removed(ann.member));
     assert_eq!(ben.takes(run.clone(), ann.id, &members), Err(RunError::SenderMayNot));
     assert_eq!(ben.takes(run, cara.id, &members), Ok(()));
+}
+
+/// One member's devices, each of which removed the one before it.
+struct Line(u64);
+
+impl Line {
+    fn device(at: u64) -> DeviceId {
+        DeviceId::new(numbered(at))
+    }
+
+    fn place(device: &DeviceId) -> u64 {
+        u64::from_be_bytes(device.as_bytes()[..8].try_into().unwrap())
+    }
+}
+
+impl Membership for Line {
+    fn standing(&self, device: &DeviceId) -> Standing {
+        let member = MemberId::new([1; 32]);
+        if Self::place(device) < self.0 { Standing::Removed(member) } else { Standing::Live(member) }
+    }
+
+    fn removal(&self, device: &DeviceId) -> Option<(EntryId, DeviceId)> {
+        let at = Self::place(device);
+        (at < self.0).then(|| (EntryId::new(numbered(at)), Self::device(at + 1)))
+    }
+}
+
+fn numbered(at: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&at.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn a_long_line_of_devices_that_removed_each_other_is_walked_and_takes_no_stack() {
+    let line = Line(20_000);
+    let mut journal = Journal::new(CIRCLE);
+    let everyone = journal.open(Descriptor::Everyone);
+    for at in 0..line.0 {
+        let held = Chain { len: 3, head: [1; 32], lamport: 1, forked: false };
+        journal.restore(&everyone, Line::device(at), held);
+        let heads = vec![ChainHead { author: Line::device(at), seq: 1, hash: [2; 32] }];
+        // One said it behind the end of his own chain.
+        let seq = if at == 9_999 { 2 } else { 0 };
+        journal.note_ends(
+            &everyone,
+            Line::device(at + 1),
+            seq,
+            &Ends { removal: EntryId::new(numbered(at)), heads },
+        );
+    }
+    let ended = journal.refold(&line);
+    assert_eq!(ended.len(), 20_000);
+    for chain in ended {
+        let len = if chain.author == Line::device(9_999) { 3 } else { 2 };
+        assert_eq!(chain.len, Some(len));
+    }
 }
 
 #[test]

@@ -219,8 +219,9 @@ impl Journal {
                 group.roster = group.log.fold(membership);
             }
             let authors: Vec<_> = held.chains.keys().copied().collect();
+            let mut known = BTreeMap::new();
             for author in authors {
-                let end = held.end_of(&author, membership);
+                let end = held.end_with(&author, membership, &mut known);
                 let before = match end {
                     Some(end) => held.ends.insert(author, end),
                     None => held.ends.remove(&author),
@@ -298,41 +299,76 @@ impl Conversation {
 
     /// Returns where a chain ends, if its author was removed from the circle, or his member is not in the group any more.
     pub(super) fn end_of(&self, author: &DeviceId, membership: &impl Membership) -> Option<End> {
-        let (Standing::Live(member) | Standing::Removed(member)) = membership.standing(author) else {
-            return None;
+        self.end_with(author, membership, &mut BTreeMap::new())
+    }
+
+    /// Does the same with the ends that are known.
+    ///
+    /// What a remover said counts as far as his own chain does, and so on up to one who was not removed or said
+    /// nothing. Whoever removed the remover is strictly more senior than he, so this comes to an end; but a member
+    /// may let thousands of devices of his remove each other.
+    fn end_with(
+        &self,
+        author: &DeviceId,
+        membership: &impl Membership,
+        known: &mut BTreeMap<DeviceId, Option<End>>,
+    ) -> Option<End> {
+        let mut open = Vec::new();
+        let mut device = *author;
+        let mut end = loop {
+            if let Some(end) = known.get(&device) {
+                break *end;
+            }
+            known.insert(device, None);
+            match self.ending(&device, membership) {
+                Ending::At(end) => {
+                    known.insert(device, end);
+                    break end;
+                }
+                Ending::Said(by, named) => {
+                    open.push((device, named));
+                    device = by;
+                }
+            }
         };
-        let gone = self.group.as_deref().and_then(|group| group.roster.gone.get(&member));
-        match gone {
-            Some(gone) => Some(End::at(gone.heads.get(author))),
-            None => self.end_by_removal(author, membership),
+        for (device, named) in open.into_iter().rev() {
+            end = Some(match end {
+                Some(end) if named.seq >= end.len => self.held_end(&device),
+                _ => End::at(named.heads.get(&device)),
+            });
+            known.insert(device, end);
+        }
+        end
+    }
+
+    /// Returns where the chain of a device ends as far as that can be told without the chain of its remover.
+    ///
+    /// Until its remover is heard nothing more of the chain is taken. A remover who does not take part here says
+    /// nothing: then the chain has no end.
+    fn ending(&self, device: &DeviceId, membership: &impl Membership) -> Ending<'_> {
+        let standing = membership.standing(device);
+        let (Standing::Live(member) | Standing::Removed(member)) = standing else { return Ending::At(None) };
+        if let Some(gone) = self.group.as_deref().and_then(|group| group.roster.gone.get(&member)) {
+            return Ending::At(Some(End::at(gone.heads.get(device))));
+        }
+        let removal = match standing {
+            Standing::Removed(_) => membership.removal(device),
+            _ => None,
+        };
+        let Some((removal, by)) = removal else { return Ending::At(None) };
+        match membership.standing(&by) {
+            Standing::Live(remover) | Standing::Removed(remover) if self.ever_included(&remover) => {}
+            _ => return Ending::At(None),
+        }
+        match self.named.get(&(by, removal)) {
+            Some(named) => Ending::Said(by, named),
+            None => Ending::At(Some(self.held_end(device))),
         }
     }
 
-    /// Returns where the chain of a device ends that was removed from the circle, by what its remover said here.
-    ///
-    /// Until that is heard nothing more of the chain is taken. A remover who does not take part here says nothing: then the
-    /// chain has no end.
-    fn end_by_removal(&self, author: &DeviceId, membership: &impl Membership) -> Option<End> {
-        let (removal, by) = match membership.standing(author) {
-            Standing::Removed(_) => membership.removal(author)?,
-            _ => return None,
-        };
-        let (Standing::Live(remover) | Standing::Removed(remover)) = membership.standing(&by) else {
-            return None;
-        };
-        if !self.ever_included(&remover) {
-            return None;
-        }
-        // Whoever removed the remover is strictly more senior than he: this comes to an end.
-        let end = self.end_of(&by, membership);
-        let named = self.named.get(&(by, removal));
-        match named.filter(|named| end.is_none_or(|end| named.seq < end.len)) {
-            Some(named) => Some(End::at(named.heads.get(author))),
-            None => {
-                let chain = self.chains.get(author);
-                Some(chain.map_or(End::at(None), |chain| End { len: chain.len, head: chain.head }))
-            }
-        }
+    /// Ends a chain where it is held.
+    fn held_end(&self, device: &DeviceId) -> End {
+        self.chains.get(device).map_or(End::at(None), |chain| End { len: chain.len, head: chain.head })
     }
 
     /// Returns a chain as far as it counts.
@@ -342,6 +378,14 @@ impl Conversation {
             _ => chain,
         }
     }
+}
+
+/// Where a chain ends.
+enum Ending<'a> {
+    /// There, or nowhere.
+    At(Option<End>),
+    /// Where this device said that removed its author, as far as its own chain goes.
+    Said(DeviceId, &'a Named),
 }
 
 impl End {
