@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use wire::{Blob, CircleId, DeviceId, EntryId};
 
 use crate::{
-    EntryError, Received, Roster, Verified,
+    EntryError, Received, Role, Roster, Verified,
     fold::fold,
     ledger::{Admitted, Ledger},
     orphans::Orphans,
@@ -26,6 +26,8 @@ pub struct Charter {
     pub(crate) orphans: Orphans,
     /// Folded when it is first asked for after a change.
     roster: OnceLock<Roster>,
+    /// Worked out when it is first asked for after an entry came or waits.
+    waiting: OnceLock<Option<Role>>,
 }
 
 /// An entry that has just become part of the charter, to be stored.
@@ -41,12 +43,11 @@ pub struct Accepted {
 impl Charter {
     /// Makes the charter of a newcomer, who knows the circle's id and no entry yet.
     pub fn awaiting(circle: CircleId) -> Self {
-        Self { ledger: Ledger::new(circle), orphans: Orphans::default(), roster: OnceLock::new() }
+        Self::of(Ledger::new(circle))
     }
 
-    #[cfg(test)]
     pub(crate) fn of(ledger: Ledger) -> Self {
-        Self { ledger, orphans: Orphans::default(), roster: OnceLock::new() }
+        Self { ledger, orphans: Orphans::default(), roster: OnceLock::new(), waiting: OnceLock::new() }
     }
 
     /// Makes a charter from all [`Accepted`] entries in the vault, in the order they were stored in.
@@ -75,8 +76,9 @@ impl Charter {
         if self.ledger.index(&received.id()).is_some() || self.orphans.contains(&received.id()) {
             return Ok(Vec::new());
         }
-        let waiting = self.orphans.iter().filter_map(|orphan| self.ledger.role_cited(orphan.entry())).min();
-        self.ledger.check_room(received.entry(), waiting)?;
+        if self.ledger.check_room(received.entry(), None).is_err() {
+            self.ledger.check_room(received.entry(), self.waiting())?;
+        }
         self.take(received.verify()?)
     }
 
@@ -105,8 +107,15 @@ impl Charter {
         self.roster.get_or_init(|| roster::build(&self.ledger, &fold(&self.ledger)))
     }
 
+    /// Returns the most senior role under which an entry waits for its parents.
+    fn waiting(&self) -> Option<Role> {
+        let role = |orphan: &Verified| self.ledger.role_cited(orphan.entry());
+        *self.waiting.get_or_init(|| self.orphans.iter().filter_map(role).min())
+    }
+
     fn take(&mut self, verified: Verified) -> Result<Vec<Accepted>, EntryError> {
         let id = verified.id();
+        self.waiting = OnceLock::new();
         if self.ledger.missing(verified.entry()).next().is_some() {
             let ledger = &self.ledger;
             let known = |device: &_| !ledger.grants(crate::Target::Device(*device)).is_empty();

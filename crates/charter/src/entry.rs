@@ -88,6 +88,18 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Returns the recovery keys that it fixes.
+    pub(crate) fn recovery(&self) -> Option<&Recovery> {
+        match self {
+            Self::Found(terms) => terms.recovery.as_ref(),
+            Self::SetRecovery(recovery) => Some(recovery),
+            Self::Recover(recovering) => recovering.next.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// The terms a circle starts with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Founding {

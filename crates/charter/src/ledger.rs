@@ -24,6 +24,8 @@ pub(crate) struct Ledger {
     revocations: BTreeMap<Target, Vec<usize>>,
     /// The lawful uses of the recovery keys.
     recoveries: Vec<usize>,
+    /// The lawful entries that fix recovery keys.
+    recovery_sets: Vec<usize>,
     /// What stands at each place of each chain; of a fork the smallest id.
     chains: BTreeMap<(DeviceId, u64), EntryId>,
     /// Where one device wrote two entries: the two smallest ids.
@@ -109,6 +111,7 @@ impl Ledger {
             grants: BTreeMap::new(),
             revocations: BTreeMap::new(),
             recoveries: Vec::new(),
+            recovery_sets: Vec::new(),
             chains: BTreeMap::new(),
             forks: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -275,6 +278,7 @@ impl Ledger {
     fn relate(&mut self, index: usize) {
         let new = self.at(index);
         let (cite, invitation, grant, lawful) = (new.cite, new.invitation, new.grant, new.unlawful.is_none());
+        let fixes_keys = lawful && new.entry.action.recovery().is_some();
         match &new.entry.action {
             Action::Leave => self.at_mut(cite).left_by.push(index),
             Action::Withdraw { .. } if lawful => {
@@ -287,22 +291,15 @@ impl Ledger {
                     self.at_mut(invitation).admissions.push(index);
                 }
             }
-            Action::Revoke { target, .. } if lawful => {
-                let target = *target;
-                let hit: Vec<_> =
-                    self.grants(target).iter().copied().filter(|&grant| self.hits(index, grant)).collect();
-                hit.into_iter().for_each(|grant| self.at_mut(grant).struck_by.push(index));
-                self.revocations.entry(target).or_default().push(index);
-            }
+            Action::Revoke { target, .. } if lawful => self.strike(index, *target),
             Action::Recover(_) if lawful => {
-                let target = Target::Member(self.acting(new).member);
-                let hit: Vec<_> =
-                    self.grants(target).iter().copied().filter(|&grant| self.hits(index, grant)).collect();
-                hit.into_iter().for_each(|grant| self.at_mut(grant).struck_by.push(index));
-                self.revocations.entry(target).or_default().push(index);
+                self.strike(index, Target::Member(self.acting(new).member));
                 self.recoveries.push(index);
             }
             _ => {}
+        }
+        if fixes_keys {
+            self.recovery_sets.push(index);
         }
         if let Some(grant) = grant {
             for target in [Target::Device(grant.device), Target::Member(grant.member)] {
@@ -312,6 +309,14 @@ impl Ledger {
                 self.grants.entry(target).or_default().push(index);
             }
         }
+    }
+
+    /// Lets a lawful revocation hit the grants to its target, those that come later too.
+    fn strike(&mut self, revocation: usize, target: Target) {
+        let grants = self.grants(target).iter().copied();
+        let hit: Vec<_> = grants.filter(|&grant| self.hits(revocation, grant)).collect();
+        hit.into_iter().for_each(|grant| self.at_mut(grant).struck_by.push(revocation));
+        self.revocations.entry(target).or_default().push(revocation);
     }
 
     /// Tells whether a lawful revocation is aimed at a grant to its target, given by the entry `issuer`.

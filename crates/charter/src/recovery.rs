@@ -66,6 +66,9 @@ impl Recovering {
         crate::signed::check_list("kept entries", &self.keep, limits::PARENTS)?;
         let keys: Vec<_> = self.keys().collect();
         crate::signed::check_list("signatures of recovery keys", &keys, limits::RECOVERY_KEYS)?;
+        if keys.is_empty() {
+            return Err(DecodeError::Invalid("a recovery that no recovery key signed"));
+        }
         if self.generation == 0 {
             return Err(DecodeError::Invalid("a recovery without a number"));
         }

@@ -45,40 +45,29 @@ impl Ledger {
         known.sort_by_key(|&index| self.at(index).place);
         let generation = known.first().map_or(0, |&last| self.generation(last));
         // Of rivals the first; then what was in force when it was made.
-        let next = known.iter().find_map(|&index| match &self.at(index).entry.action {
-            Action::Recover(Recovering { next, .. }) => next.as_ref(),
-            _ => None,
-        });
+        let next = known.iter().find_map(|&index| self.at(index).entry.action.recovery());
         (generation, next.or_else(|| self.first_recovery(|index| past.contains(index))))
     }
 
     /// Returns the keys fixed at founding, else the first that the founder fixed later.
     pub(crate) fn first_recovery(&self, counts: impl Fn(usize) -> bool) -> Option<&Recovery> {
-        let founding = self.entries().first().and_then(|first| match &first.entry.action {
-            Action::Found(terms) => terms.recovery.as_ref(),
-            _ => None,
-        });
-        let later =
-            self.entries().iter().enumerate().filter_map(|(index, entry)| match &entry.entry.action {
-                Action::SetRecovery(recovery) if entry.unlawful.is_none() && counts(index) => {
-                    Some(((entry.entry.lamport, entry.id), recovery))
+        let fixed = self.recovery_sets.iter().filter_map(|&index| {
+            let entry = &self.at(index).entry;
+            match &entry.action {
+                Action::Found(terms) => Some(((0, self.at(index).id), terms.recovery.as_ref()?)),
+                Action::SetRecovery(recovery) if counts(index) => {
+                    Some(((entry.lamport, self.at(index).id), recovery))
                 }
                 _ => None,
-            });
-        founding.or_else(|| later.min_by_key(|(time, _)| *time).map(|(_, recovery)| recovery))
+            }
+        });
+        fixed.min_by_key(|(time, _)| *time).map(|(_, recovery)| recovery)
     }
 
-    /// Tells whether enough keys of some set there ever was have signed.
+    /// Tells whether enough keys of some set that was ever lawfully fixed have signed.
     pub(super) fn may_recover(&self, recovering: &Recovering) -> bool {
-        self.entries().iter().any(|entry| {
-            let set = match &entry.entry.action {
-                Action::Found(terms) => terms.recovery.as_ref(),
-                Action::SetRecovery(recovery) => Some(recovery),
-                Action::Recover(Recovering { next, .. }) => next.as_ref(),
-                _ => None,
-            };
-            set.is_some_and(|set| set.is_met_by(recovering.keys()))
-        })
+        let mut sets = self.recovery_sets.iter().filter_map(|&index| self.at(index).entry.action.recovery());
+        sets.any(|set| set.is_met_by(recovering.keys()))
     }
 
     fn generation(&self, index: usize) -> u16 {

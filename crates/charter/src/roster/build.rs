@@ -161,10 +161,7 @@ impl<'a> View<'a> {
     }
 
     fn recovery(&self) -> Option<&'a Recovery> {
-        let next = self.recoveries().into_iter().find_map(|at| match &self.ledger.at(at).entry.action {
-            Action::Recover(recovering) => recovering.next.as_ref(),
-            _ => None,
-        });
+        let next = self.recoveries().into_iter().find_map(|at| self.ledger.at(at).entry.action.recovery());
         next.or_else(|| self.ledger.first_recovery(|at| self.verdicts.is_valid(at)))
     }
 

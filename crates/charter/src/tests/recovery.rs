@@ -1,7 +1,12 @@
 //! A founder who is lost or robbed, and comes back by the sheets that were printed.
 
+use wire::{EntryId, limits};
+
 use super::world::{Counting, NOW, Person, ann, ann_with_sheets, meet, name};
-use crate::{Action, Charter, CommandError, Newcomer, Recovery, Role, Sheet, VoidReason};
+use crate::{
+    Action, Charter, CommandError, Entry, EntryError, Keep, Newcomer, Recovering, Recovery, Role, Sheet,
+    Signed, Subject, VoidReason, recovery::cosign,
+};
 
 /// Ann lost all she had; Ben, an admin, lets in a fresh device of hers like any newcomer.
 fn fresh(ben: &mut Person, seed: u8) -> Person {
@@ -158,6 +163,60 @@ fn a_circle_founded_without_gets_recovery_keys_once_and_from_its_founder() {
     let _ = back.recover(&sheets[..2]).unwrap();
     ben.hear(&back);
     assert!(!ben.is_in(&ann) && ben.is_in(&back));
+}
+
+/// Ben writes recovery keys, which is void, lets them sign a recovery that waits for ever, and writes on and on.
+#[test]
+fn recovery_keys_of_ones_own_give_nobody_the_founders_room() {
+    let mut ann = ann();
+    let ben = ann.bring(2, Role::Member);
+    let before = ann.heads();
+    let (own, sheets) = Recovery::draw(1, 1, &mut Counting(50)).unwrap();
+    let void = ben.forge(&before, ben.grant(), Action::SetRecovery(own));
+    let taken = ann.charter.handle_entry(void).unwrap();
+    assert_eq!(ann.void_reason(&taken[0]), Some(VoidReason::NotSenior));
+    let recovering =
+        Recovering { generation: 1, device: name("x"), keep: Vec::new(), next: None, signatures: Vec::new() };
+    let orphan = Entry {
+        circle: ann.charter.circle(),
+        author: ben.id(),
+        seq: 0,
+        previous: None,
+        parents: vec![EntryId::new([0xee; 32])],
+        lamport: 9,
+        claimed_ms: NOW,
+        cite: ann.charter.ledger.at(0).id,
+        action: Action::Recover(recovering),
+    };
+    let keys: Vec<_> = sheets.iter().map(Sheet::key).collect();
+    let orphan = Signed::new(&cosign(orphan, &keys), &ben.key).to_blob();
+    assert_eq!(ann.charter.handle_entry(orphan), Ok(vec![]));
+    assert!(ann.charter.lacks_parents());
+
+    let sibling = |at: u64| {
+        let action = Action::SetName { subject: Subject::Device, name: name(&format!("x{at}")) };
+        ben.forge(&before, ben.grant(), action)
+    };
+    for at in 1..limits::CHARTER_CHAIN / 8 {
+        let _ = ann.charter.handle_entry(sibling(at)).unwrap();
+    }
+    assert_eq!(ann.charter.handle_entry(sibling(0)), Err(EntryError::ChainTooLong));
+    let Person { key, charter } = &mut ann;
+    let _ = charter.remove_device(ben.id(), Keep::Seen, key, NOW).unwrap();
+    assert!(!ann.is_in(&ben));
+}
+
+#[test]
+fn a_recovery_that_nobody_signed_does_not_wait() {
+    let (mut ann, sheets) = ann_with_sheets(2, 3);
+    let ben = ann.bring(2, Role::Member);
+    let founding = ben.charter.ledger.at(0).id;
+    let mut action = recovering(&ben, &sheets);
+    if let Action::Recover(recovering) = &mut action {
+        recovering.signatures.clear();
+    }
+    let bare = ben.forge(&ben.heads(), founding, action);
+    assert!(matches!(ann.charter.handle_entry(bare), Err(EntryError::Decode(_))));
 }
 
 #[test]
