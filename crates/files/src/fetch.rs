@@ -124,8 +124,13 @@ impl Fetch {
         &self.held
     }
 
-    /// Takes a list that was stored before; one that does not fit is asked for again.
+    /// Takes a list that was stored before; one that does not fit is asked for again, as is one for which there is no room.
     pub fn recall(&mut self, list: Want, bytes: &[u8]) -> Result<(), ListError> {
+        let full = matches!(list, Want::Part(_)) && self.lists.held_parts().count() >= LISTS;
+        if full { Ok(()) } else { self.put_list(list, bytes) }
+    }
+
+    fn put_list(&mut self, list: Want, bytes: &[u8]) -> Result<(), ListError> {
         match list {
             Want::Top => self.lists.put_top(bytes),
             Want::Part(part) => self.lists.put_part(part, bytes),
@@ -254,9 +259,33 @@ impl Fetch {
     }
 
     fn take_list(&mut self, list: Want, bytes: Vec<u8>) -> Result<(), Fault> {
-        self.recall(list, &bytes).map_err(|_| Fault::WrongBytes)?;
+        self.put_list(list, &bytes).map_err(|_| Fault::WrongBytes)?;
+        if let Want::Part(part) = list {
+            self.make_room(part);
+        }
         self.outputs.push_back(Output::Keep { list, bytes });
         Ok(())
+    }
+
+    /// Forgets a part's list if too many are held: a holder of one chunk of each part would have all of them kept. The
+    /// last one goes of which no chunk is under way; it is asked for again when its turn comes.
+    fn make_room(&mut self, new: u64) {
+        if self.lists.held_parts().count() <= LISTS {
+            return;
+        }
+        let under_way = |part: u64| {
+            let mut open = self.holders.values().flat_map(|holder| &holder.open);
+            open.any(|want| matches!(want, Want::Chunk(index) if Shape::part_of(*index) == part))
+        };
+        let spare = self.lists.held_parts().rev().find(|part| *part != new && !under_way(*part));
+        if let Some(part) = spare {
+            self.lists.forget_part(part);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     fn drop_holder(&mut self, device: DeviceId, fault: Fault) {
@@ -361,6 +390,8 @@ impl Fetch {
 /// How much one device is asked for at a time: three quarters of a mebibyte. What is under way when a process dies is
 /// sent again.
 const WINDOW: usize = 3;
+/// How many parts' lists are held in memory, of 128 KiB each; more only while their chunks are under way.
+const LISTS: usize = 64;
 /// After what time without an answer others are asked for the same.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After what time without an answer others help who have nothing else to do.

@@ -149,6 +149,11 @@ impl Lists {
         self.parts.contains_key(&part)
     }
 
+    /// Lists the parts whose lists are at hand, in order.
+    pub fn held_parts(&self) -> impl DoubleEndedIterator<Item = u64> {
+        self.parts.keys().copied()
+    }
+
     /// Takes the list of parts.
     pub fn put_top(&mut self, bytes: &[u8]) -> Result<(), ListError> {
         let right = usize::try_from(self.shape.parts()).is_ok_and(|parts| bytes.len() == parts * HASH)
@@ -204,15 +209,15 @@ pub fn check_chunk(circle: &CircleId, expected: [u8; 32], bytes: Vec<u8>) -> Res
 }
 
 /// The circle is part of each hash: what a file is called in one says nothing in another.
-fn chunk_hash(circle: &CircleId, bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn chunk_hash(circle: &CircleId, bytes: &[u8]) -> [u8; 32] {
     crypto::hash("hexode/files/chunk/1", &[circle.as_bytes(), bytes])
 }
 
-fn part_hash(circle: &CircleId, list: &[u8]) -> [u8; 32] {
+pub(crate) fn part_hash(circle: &CircleId, list: &[u8]) -> [u8; 32] {
     crypto::hash("hexode/files/part/1", &[circle.as_bytes(), list])
 }
 
-fn file_id(circle: &CircleId, size: u64, top: &[u8]) -> FileId {
+pub(crate) fn file_id(circle: &CircleId, size: u64, top: &[u8]) -> FileId {
     FileId::new(crypto::hash("hexode/files/file/1", &[circle.as_bytes(), &size.to_be_bytes(), top]))
 }
 
