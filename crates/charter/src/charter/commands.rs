@@ -278,26 +278,37 @@ impl Charter {
         let parents = self.parents(key, needed)?;
         let own = self.own(key)?;
         let role = own.role;
-        let previous = self.ledger.last_of(own.id);
-        let known = parents.iter().filter_map(|id| self.ledger.index(id)).map(|index| self.ledger.at(index));
-        let lamport = known.chain(previous).map(|entry| entry.entry.lamport).max().unwrap_or(0);
-        let entry = Entry {
-            circle: self.circle(),
-            author: own.id,
-            seq: previous.map_or(0, |before| before.entry.seq + 1),
-            previous: previous.map(|before| before.id),
-            parents,
-            lamport: lamport + 1,
-            claimed_ms: now_ms,
-            cite: own.grant,
-            action,
-        };
+        let entry = self.draft((own.id, own.grant), parents, now_ms, action);
         self.ledger.check_room(&entry, None)?;
         let resolved = self.ledger.resolve(Verified::own(entry, key))?;
         if let Some(reason) = resolved.unlawful {
             return Err(CommandError::from_void(reason, role));
         }
         Ok(self.append(resolved))
+    }
+
+    /// Puts what an author does under a grant at the end of his chain.
+    pub(super) fn draft(
+        &self,
+        (author, cite): (DeviceId, EntryId),
+        parents: Vec<EntryId>,
+        claimed_ms: u64,
+        action: Action,
+    ) -> Entry {
+        let previous = self.ledger.last_of(author);
+        let known = parents.iter().filter_map(|id| self.ledger.index(id)).map(|index| self.ledger.at(index));
+        let lamport = known.chain(previous).map(|entry| entry.entry.lamport).max().unwrap_or(0);
+        Entry {
+            circle: self.circle(),
+            author,
+            seq: previous.map_or(0, |before| before.entry.seq + 1),
+            previous: previous.map(|before| before.id),
+            parents,
+            lamport: lamport + 1,
+            claimed_ms,
+            cite,
+            action,
+        }
     }
 
     /// Chooses what an own entry says it knows: all heads, or if those are too many, first the ones that cover

@@ -4,7 +4,7 @@ use crypto::SigningKey;
 use wire::{DeviceId, EntryId, Name};
 
 use super::{Accepted, Charter, CommandError};
-use crate::{Action, Entry, PublicKey, Recovering, Recovery, Sheet, Verified, past::Past, recovery::cosign};
+use crate::{Action, PublicKey, Recovering, Recovery, Sheet, Verified, recovery::cosign};
 
 impl Charter {
     /// Fixes the recovery keys of a circle that has none; only the founding device may.
@@ -35,37 +35,23 @@ impl Charter {
         self.check_sheets(sheets)?;
         let keys: Vec<SigningKey> = sheets.iter().map(Sheet::key).collect();
         let author = DeviceId::new(key.public());
-        let previous = self.ledger.last_of(author);
         let founding = self.ledger.entries().first().ok_or(CommandError::NotInCircle)?.id;
         let parents = self.known_heads();
-        let before = parents.iter().filter_map(|id| self.ledger.index(id)).map(|at| self.ledger.at(at));
-        let lamport = before.chain(previous).map(|entry| entry.entry.lamport).max().unwrap_or(0);
-        let mut past = Past::default();
-        for index in parents.iter().filter_map(|id| self.ledger.index(id)) {
-            past.union(&self.ledger.at(index).past);
-            past.insert(index);
-        }
+        let previous = self.ledger.last_of(author).map(|before| before.id);
+        let past = self.ledger.behind(parents.iter().chain(&previous));
         let generation = self.ledger.recovery_in(&past).0.checked_add(1).ok_or(CommandError::NoRecovery)?;
         let recovering =
             Recovering { generation, device, keep: parents.clone(), next, signatures: Vec::new() };
-        let entry = Entry {
-            circle: self.circle(),
-            author,
-            seq: previous.map_or(0, |before| before.entry.seq + 1),
-            previous: previous.map(|before| before.id),
-            parents,
-            lamport: lamport + 1,
-            claimed_ms: now_ms,
-            cite: founding,
-            action: Action::Recover(recovering),
-        };
-        let resolved = self.ledger.resolve(Verified::own(cosign(entry, &keys), key))?;
+        let entry = self.draft((author, founding), parents, now_ms, Action::Recover(recovering));
+        let entry = cosign(entry, &keys);
+        self.ledger.check_room(&entry, None)?;
+        let resolved = self.ledger.resolve(Verified::own(entry, key))?;
         Ok(self.append(resolved))
     }
 
     /// Says whether sheets suffice to recover the founder's place: which of the circle's keys they are, from 1.
     pub fn check_sheets(&self, sheets: &[Sheet]) -> Result<Vec<usize>, CommandError> {
-        let recovery = self.roster().recovery().ok_or(CommandError::NoRecovery)?;
+        let recovery = self.keys_in_force().ok_or(CommandError::NoRecovery)?;
         let places = sheets.iter().map(|sheet| self.sheet_place(sheet));
         let mut places: Vec<usize> = places.collect::<Result<_, _>>()?;
         places.sort_unstable();
@@ -76,9 +62,14 @@ impl Charter {
 
     /// Says which of the circle's recovery keys a sheet is, from 1.
     pub fn sheet_place(&self, sheet: &Sheet) -> Result<usize, CommandError> {
-        let recovery = self.roster().recovery().ok_or(CommandError::NoRecovery)?;
+        let recovery = self.keys_in_force().ok_or(CommandError::NoRecovery)?;
         let public: PublicKey = sheet.public();
         recovery.keys.binary_search(&public).map(|at| at + 1).map_err(|_| CommandError::ForeignSheet)
+    }
+
+    /// Returns the keys by which the next recovery is judged: what is lawful counts, as in the rule that it must meet.
+    fn keys_in_force(&self) -> Option<&Recovery> {
+        self.ledger.recovery_in(&self.ledger.behind(self.known_heads().iter())).1
     }
 
     /// Returns heads to stand on: all, or if those are too many, those of the most senior authors.

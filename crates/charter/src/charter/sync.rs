@@ -1,7 +1,6 @@
 use wire::{Blob, EntryId, limits};
 
 use super::Charter;
-use crate::past::Past;
 
 impl Charter {
     /// Names what this device holds: its heads, and ever older entries at doubling distances, so that another
@@ -22,11 +21,7 @@ impl Charter {
 
     /// Returns what another device lacks that named what it [`have`](Self::have)s, parents first.
     pub fn missing_for(&self, have: &[EntryId]) -> Vec<Blob> {
-        let mut held = Past::default();
-        for index in have.iter().take(limits::HAVE).filter_map(|id| self.ledger.index(id)) {
-            held.union(&self.ledger.at(index).past);
-            held.insert(index);
-        }
+        let held = self.ledger.behind(have.iter().take(limits::HAVE));
         let lacking = self.ledger.entries().iter().enumerate().filter(|(index, _)| !held.contains(*index));
         lacking.map(|(_, entry)| entry.blob.clone()).collect()
     }

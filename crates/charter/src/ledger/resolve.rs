@@ -125,6 +125,16 @@ impl Ledger {
         }
     }
 
+    /// Collects some entries and what is behind them, as far as they are known.
+    pub(crate) fn behind<'a>(&self, ids: impl Iterator<Item = &'a EntryId>) -> Past {
+        let mut past = Past::default();
+        for index in ids.filter_map(|id| self.index(id)) {
+            past.union(&self.at(index).past);
+            past.insert(index);
+        }
+        past
+    }
+
     /// Collects what a removal lets stand.
     pub(super) fn kept(&self, keep: &[EntryId], past: &Past) -> Result<Past, EntryError> {
         let mut kept = Past::default();

@@ -34,7 +34,7 @@ fn two_of_three_sheets_bring_the_founder_back_on_a_fresh_device() {
     assert_eq!(roster.recovered()[0].device, fresh.id());
     // She may do what a founder may.
     let Person { key, charter } = &mut fresh;
-    let _ = charter.remove_device(ben.id(), crate::Keep::Seen, key, NOW).unwrap();
+    let _ = charter.remove_device(ben.id(), Keep::Seen, key, NOW).unwrap();
     assert!(!fresh.is_in(&ben));
 }
 
@@ -53,8 +53,8 @@ fn a_thief_of_the_founders_device_loses_it_and_all_he_dates_back() {
     // The thief does not hear of it, and removes whom he can, brings in another, and the device that drove him out.
     let eve = thief.bring(9, Role::Admin);
     let Person { key, charter } = &mut thief;
-    let gone = charter.remove_device(ben.id(), crate::Keep::Only(Vec::new()), key, NOW).unwrap();
-    let also = charter.remove_device(laptop.id(), crate::Keep::Only(Vec::new()), key, NOW).unwrap();
+    let gone = charter.remove_device(ben.id(), Keep::Only(Vec::new()), key, NOW).unwrap();
+    let also = charter.remove_device(laptop.id(), Keep::Only(Vec::new()), key, NOW).unwrap();
     meet(&mut [&mut ben, &mut laptop, &mut thief]);
     assert!(ben.is_in(&ben) && ben.is_in(&laptop) && !ben.is_in(&thief) && !ben.is_in(&eve));
     for void in [&gone, &also] {
@@ -102,7 +102,7 @@ fn signatures_of_recovery_keys_serve_for_one_entry_only() {
     meet(&mut [&mut ben, &mut once, &mut again]);
     for person in [&mut once, &mut again, &mut ben] {
         let forged = person.forge(&person.heads(), founding, action.clone());
-        assert_eq!(person.charter.handle_entry(forged), Err(crate::EntryError::Recovery));
+        assert_eq!(person.charter.handle_entry(forged), Err(EntryError::Recovery));
     }
 }
 
@@ -127,6 +127,33 @@ fn of_two_uses_at_a_time_one_stands_and_a_later_one_replaces_it() {
     let founders = ben.charter.roster().devices().values().filter(|device| device.role == Role::Founder);
     assert_eq!(founders.map(|device| device.id).collect::<Vec<_>>(), [last.id()]);
     assert_eq!(ben.charter.roster().recovered().len(), 2);
+}
+
+/// Two recover at a time, each with new sheets; a third knows one of them alone, and recovers without new ones.
+#[test]
+fn the_sheets_that_are_asked_for_are_those_by_which_a_recovery_is_judged() {
+    let (mut ann, sheets) = ann_with_sheets(2, 3);
+    let mut ben = ann.bring(2, Role::Admin);
+    let (mut one, mut other, mut third) = (fresh(&mut ben, 3), fresh(&mut ben, 4), fresh(&mut ben, 5));
+    meet(&mut [&mut ben, &mut one, &mut other, &mut third]);
+    let recover = |person: &mut Person, seed| {
+        let (next, fresh) = Recovery::draw(2, 3, &mut Counting(seed)).unwrap();
+        let Person { key, charter } = person;
+        let used = charter.recover(&sheets, Some(next), name("new"), key, NOW).unwrap();
+        (used.id, fresh)
+    };
+    let (first, second) = (recover(&mut one, 50), recover(&mut other, 60));
+    let mut place = ben.clone();
+    meet(&mut [&mut place, &mut one.clone(), &mut other.clone()]);
+    let stands = place.charter.roster().recovered()[0].entry;
+    let (won, lost) = if stands == first.0 { (first, second) } else { (second, first) };
+    let knows = if one.charter.ledger.index(&lost.0).is_some() { &one } else { &other };
+    third.hear(knows);
+    let _ = third.recover(&lost.1).unwrap();
+    meet(&mut [&mut ben, &mut one, &mut other, &mut third]);
+    assert_eq!(ben.recover(&lost.1), Err(CommandError::ForeignSheet));
+    let _ = ben.recover(&won.1).unwrap();
+    assert_eq!(ben.charter.roster().device(&ben.id()).unwrap().role, Role::Founder);
 }
 
 #[test]
