@@ -1,6 +1,6 @@
 -- Version 2: messages can be changed, taken back, expire, be found.
 
--- What sort of entry it is: 0 message, 1 edit, 2 delete, 3 reaction, 4 pin, 5 expiry, 6 not known, 7 the end of others' chains.
+-- What sort of entry it is: 0 message, 1 edit, 2 delete, 3 reaction, 4 pin, 5 expiry, 6 not known.
 ALTER TABLE entry ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 -- Why there is no body: 0 it is there, or has not come yet; 1 deleted; 2 expired; 3 it was said before the person here
 -- came to the group. 8 is added where the author's chain had ended before: the entry counts for nothing.
@@ -67,18 +67,3 @@ CREATE TABLE group_act (
     bytes        BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX group_act_by_conversation ON group_act (conversation, position);
-
--- How much each device's entries have taken here since they came, erased or not; and what of that a member may take in all,
--- if the person set it.
-CREATE TABLE taken (
-    circle       INTEGER NOT NULL REFERENCES circle ON DELETE CASCADE,
-    author       BLOB    NOT NULL,
-    bytes        INTEGER NOT NULL,
-    PRIMARY KEY (circle, author)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE allowance (
-    circle       INTEGER NOT NULL REFERENCES circle ON DELETE CASCADE,
-    member       BLOB    NOT NULL,
-    bytes        INTEGER NOT NULL,
-    PRIMARY KEY (circle, member)
-) STRICT, WITHOUT ROWID;

@@ -1,4 +1,5 @@
--- Version 3: files.
+-- Version 3: files, and what each member's entries take.
+-- Of kinds of entries, 7 is the end of others' chains.
 
 -- Files of which chunks are kept beside the database, each under a key of its own. A file that is not here is not on this disk:
 -- without its key its chunks are noise.
@@ -19,3 +20,18 @@ CREATE TABLE offer (
     file_id      BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX offer_by_file ON offer (circle, file_id);
+
+-- How much each device's entries have taken here since they came, erased or not; and what of that a member may take in all,
+-- if the person set it. Builds between the versions made these two as a part of version 2.
+CREATE TABLE IF NOT EXISTS taken (
+    circle       INTEGER NOT NULL REFERENCES circle ON DELETE CASCADE,
+    author       BLOB    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    PRIMARY KEY (circle, author)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS allowance (
+    circle       INTEGER NOT NULL REFERENCES circle ON DELETE CASCADE,
+    member       BLOB    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    PRIMARY KEY (circle, member)
+) STRICT, WITHOUT ROWID;
