@@ -6,7 +6,10 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crypto::SealingKey;
@@ -28,6 +31,9 @@ pub struct ChunkStore {
 pub struct ChunkFile {
     chunks: Slots,
     lists: Slots,
+    folder: PathBuf,
+    /// The folder may not have the names of these files on the disk yet.
+    unnamed: AtomicBool,
 }
 
 /// Sealed pieces at fixed places of one file.
@@ -49,7 +55,7 @@ impl ChunkStore {
 
     /// Opens the chunks of a file; there are none yet if it is new.
     pub fn open(&self, place: &FilePlace, key: &[u8; 32]) -> io::Result<ChunkFile> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        self.make_folder()?;
         let slots = |kind: Kind| {
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -66,7 +72,17 @@ impl ChunkStore {
                 writing: Mutex::new(()),
             })
         };
-        Ok(ChunkFile { chunks: slots(CHUNKS)?, lists: slots(LISTS)? })
+        let (chunks, lists) = (slots(CHUNKS)?, slots(LISTS)?);
+        Ok(ChunkFile { chunks, lists, folder: self.dir.clone(), unnamed: AtomicBool::new(true) })
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        if self.dir.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        // What is in a folder whose own name a crash takes away is lost with it.
+        self.dir.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())
     }
 
     /// Removes the chunks of a file.
@@ -81,6 +97,7 @@ impl ChunkStore {
     }
 
     /// Removes all chunks but those at `keep`: what a crash left, whose keys are in no record. Returns how many files went.
+    /// What cannot be removed keeps nothing else from it; the last such error is returned.
     pub fn sweep(&self, keep: &BTreeSet<FilePlace>) -> io::Result<usize> {
         let kept: BTreeSet<_> =
             keep.iter().flat_map(|place| [CHUNKS, LISTS].map(|kind| self.path(place, kind))).collect();
@@ -89,20 +106,24 @@ impl ChunkStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             Err(error) => return Err(error),
         };
-        let mut gone = 0;
+        let (mut gone, mut failed) = (0, None);
         for entry in entries {
-            let path = entry?.path();
-            if !kept.contains(&path) {
-                fs::remove_file(path)?;
-                gone += 1;
+            let entry = entry?;
+            let path = entry.path();
+            if kept.contains(&path) || entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            match fs::remove_file(path) {
+                Ok(()) => gone += 1,
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(gone)
+        failed.map_or(Ok(gone), Err)
     }
 
     /// Returns how many bytes this process may still write to the disk that holds the chunks.
     pub fn free(&self) -> io::Result<u64> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        self.make_folder()?;
         let disk = rustix::fs::statvfs(&self.dir)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
@@ -139,10 +160,15 @@ impl ChunkFile {
         self.lists.read(index, len)
     }
 
-    /// Waits until the disk has everything.
+    /// Waits until the disk has everything, the files' names too.
     pub fn sync(&self) -> io::Result<()> {
         self.chunks.file.sync_data()?;
-        self.lists.file.sync_data()
+        self.lists.file.sync_data()?;
+        if self.unnamed.load(Ordering::Acquire) {
+            File::open(&self.folder)?.sync_all()?;
+            self.unnamed.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 }
 

@@ -112,6 +112,12 @@ fn chunks_without_a_record_are_swept_and_a_wipe_leaves_none() {
         store.open(&FilePlace([number; 16]), &[5; 32]).unwrap().write_chunk(0, chunk(number)).unwrap();
     }
     assert_eq!(store.sweep(&BTreeSet::from([FilePlace([2; 16])])).unwrap(), 2);
+    // What is no file is none of its own.
+    let strange = dir.path().join("files").join("00");
+    fs::create_dir(&strange).unwrap();
+    store.open(&FilePlace([1; 16]), &[5; 32]).unwrap().write_chunk(0, chunk(1)).unwrap();
+    assert_eq!(store.sweep(&BTreeSet::from([FilePlace([2; 16])])).unwrap(), 2);
+    fs::remove_dir(&strange).unwrap();
     assert!(store.free().unwrap() > 0);
     let kept = store.open(&FilePlace([2; 16]), &[5; 32]).unwrap();
     assert!(kept.has_chunk(0, chunk(2).len()).unwrap());
