@@ -12,7 +12,7 @@ use std::{fs, path::Path, time::Duration};
 use hexode_testnet::World;
 use journal::{Beside, Content};
 use node::api::{self, CircleState};
-use wire::{EntryBody, EntryPlace, Frame};
+use wire::{EntryBody, EntryPlace, Frame, limits};
 
 #[test]
 fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
@@ -145,6 +145,32 @@ fn times_that_do_not_rise_from_run_to_run_part_no_honest_members() {
 }
 
 #[test]
+fn what_claims_a_time_to_come_waits_for_it_with_what_was_written_on_top_of_it() {
+    let mut world = World::new(83);
+    let [mallory, ben, cara] = world.circle(["Mallory", "Ben", "Cara"]);
+    world.kill(mallory);
+    let mut forger = world.forger(mallory);
+    world.restart(mallory);
+    world.settle();
+    // Cara's clock is a day ahead, so to her it is no time to come.
+    world.skew(cara, 86_400_000);
+    let now_ms = 1_700_000_000_000 + u64::try_from(world.now().as_millis()).unwrap();
+    let entry = forger.write(now_ms + limits::AHEAD_MS + 3_600_000, None, &Content::Text("boo".into()));
+    world.say(mallory, cara, &forger.say(vec![entry]));
+    world.settle();
+    world.send(cara, "everyone", "What?");
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Mallory: boo\nCara: What?\n");
+    assert_eq!(world.screen(ben, "everyone"), "");
+    // Ben says what he likes meanwhile, and all take it.
+    world.send(ben, "everyone", "Hello?");
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Ben: Hello?\nMallory: boo\nCara: What?\n");
+    world.pass(Duration::from_secs(2 * 3600));
+    assert_eq!(world.screen(ben, "everyone"), world.screen(cara, "everyone"));
+}
+
+#[test]
 fn nobody_lets_pass_what_others_wrote_before_they_heard_of_it() {
     let mut world = World::new(5);
     let [mallory, ben, cara] = world.circle(["Mallory", "Ben", "Cara"]);
@@ -188,7 +214,7 @@ fn what_is_too_heavy_for_one_run_is_passed_on_all_the_same() {
     // Twelve long texts under one signature, whose bodies come by themselves.
     let heavy: Vec<_> = (0..12u64)
         .map(|at| {
-            forger.write(at + 1, None, &Content::Text(format!("{at} {}", "x".repeat(wire::limits::TEXT - 8))))
+            forger.write(at + 1, None, &Content::Text(format!("{at} {}", "x".repeat(limits::TEXT - 8))))
         })
         .collect();
     let bare = heavy.iter().map(|entry| journal::Entry { body: None, ..entry.clone() }).collect();
@@ -214,7 +240,7 @@ fn whoever_asks_for_bodies_again_and_again_fills_no_queue() {
     let [mallory, ben] = world.circle(["Mallory", "Ben"]);
     let everyone = journal::Descriptor::Everyone.id(&world.first_circle(ben));
     for at in 0..10 {
-        world.send(ben, "everyone", &format!("{at} {}", "x".repeat(wire::limits::TEXT - 8)));
+        world.send(ben, "everyone", &format!("{at} {}", "x".repeat(limits::TEXT - 8)));
     }
     world.settle();
     let author = world.messages(ben, "everyone")[0].author;

@@ -30,6 +30,9 @@ struct Facts {
     members: BTreeMap<MemberId, Member>,
     devices: BTreeMap<DeviceId, Device>,
     removed: BTreeMap<DeviceId, Removed>,
+    /// The removals among `removed`, each with its author.
+    #[serde(skip)]
+    removals: BTreeSet<(EntryId, DeviceId)>,
     invitations: BTreeMap<EntryId, Invited>,
     /// By the device that was verified, then by who said so.
     verified: BTreeMap<DeviceId, BTreeMap<DeviceId, Verification>>,
@@ -239,6 +242,11 @@ impl Roster {
     /// Returns the devices that were in the circle and are no more.
     pub fn removed(&self) -> &BTreeMap<DeviceId, Removed> {
         &self.0.removed
+    }
+
+    /// Tells whether an entry is one by which a device removed another that is not in the circle any more.
+    pub fn has_removed(&self, by: &DeviceId, entry: &EntryId) -> bool {
+        self.0.removals.contains(&(*entry, *by))
     }
 
     /// Returns all invitations there ever were.

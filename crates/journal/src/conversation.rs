@@ -17,6 +17,12 @@ pub trait Membership {
         let _ = device;
         None
     }
+
+    /// Tells whether a charter entry is one by which `by` removed another device.
+    fn has_removed(&self, by: &DeviceId, entry: &EntryId) -> bool {
+        let _ = (by, entry);
+        false
+    }
 }
 
 /// How a device stands in the circle.

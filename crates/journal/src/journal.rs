@@ -246,7 +246,7 @@ impl Journal {
         Ok(entry)
     }
 
-    /// Checks and places a run that came through the tunnel of `from`.
+    /// Checks and places a run that came through the tunnel of `from`, when this device's clock shows `now_ms`.
     ///
     /// `held_at` looks up which entry of the run's chain is stored at a seq: it is asked only where the run
     /// overlaps what is held, to tell a repetition from a fork.
@@ -255,9 +255,10 @@ impl Journal {
         run: Run,
         from: &DeviceId,
         membership: &impl Membership,
+        now_ms: u64,
         held_at: impl Fn(u64) -> Option<MessageId>,
     ) -> Result<Placed, RunError> {
-        self.handle_vouched_run(run, &Vouched::default(), from, membership, held_at)
+        self.handle_vouched_run(run, &Vouched::default(), from, membership, now_ms, held_at)
     }
 
     /// Does the same for a run whose signature may have been checked ahead.
@@ -267,6 +268,7 @@ impl Journal {
         vouched: &Vouched,
         from: &DeviceId,
         membership: &impl Membership,
+        now_ms: u64,
         held_at: impl Fn(u64) -> Option<MessageId>,
     ) -> Result<Placed, RunError> {
         let signature = run.signature;
@@ -334,12 +336,11 @@ impl Journal {
         if chain.len > 0 && !rises(chain.lamport, next.header.lamport) {
             return Err(RunError::Broken);
         }
-        let mut latest = held.lamport;
-        for entry in &fresh {
-            if entry.header.lamport > latest.saturating_add(limits::LEAP) {
-                return Err(RunError::Ahead { conversation });
-            }
-            latest = latest.max(entry.header.lamport);
+        // Times rise along a run. What is held is not asked: it may differ for good, as where chains forked or
+        // ended, and whoever holds less must be able to take what others wrote on top of more.
+        let from_ms = last.header.lamport.saturating_sub(limits::AHEAD_MS);
+        if from_ms > now_ms {
+            return Err(RunError::Ahead { conversation, from_ms });
         }
         for entry in &fresh {
             held.append(entry);
@@ -460,11 +461,13 @@ pub enum RunError {
     /// The chain is known to be forked; nothing more of it is taken.
     #[error("the chain is known to be forked")]
     ForkKnown,
-    /// Its Lamport time is farther than [`limits::LEAP`] beyond all that is held of the conversation.
-    #[error("the entry claims a time that nothing held comes near to")]
+    /// Its Lamport time is more than [`limits::AHEAD_MS`] beyond this device's clock.
+    #[error("the entry claims a time that has not come")]
     Ahead {
         /// The conversation.
         conversation: ConversationId,
+        /// From when on it can be taken, by this device's clock.
+        from_ms: u64,
     },
     /// No such conversation was announced.
     #[error("no such conversation")]

@@ -38,7 +38,7 @@
 //! // … and Ben's phone places what came.
 //! let mut bens = Journal::new(circle);
 //! bens.open(Descriptor::direct(ann, ben));
-//! let placed = bens.handle_run(runs[0].to_wire(), &laptop, &both, |_| None)?;
+//! let placed = bens.handle_run(runs[0].to_wire(), &laptop, &both, 1_700_000_000_500, |_| None)?;
 //! assert_eq!(placed.run.entries[0].content(), Some(hello));
 //! assert_eq!(bens.frontier(&direct), anns.frontier(&direct));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -14,6 +14,7 @@ use crate::{
 };
 
 const CIRCLE: CircleId = CircleId::new([7; 32]);
+const NOW_MS: u64 = 1_700_000_000_000;
 
 /// Counts up: the same bytes in every run.
 pub(crate) struct Counter(pub(crate) u8);
@@ -41,6 +42,7 @@ struct Device {
     key: SigningKey,
     id: DeviceId,
     member: MemberId,
+    now_ms: u64,
     journal: Journal,
     entropy: Counter,
     held: BTreeMap<(ConversationId, DeviceId, u64), MessageId>,
@@ -59,6 +61,7 @@ impl Device {
             key,
             id,
             member,
+            now_ms: NOW_MS,
             journal,
             entropy: Counter(number),
             held: BTreeMap::new(),
@@ -103,9 +106,9 @@ impl Device {
     fn takes(&mut self, run: Run, from: DeviceId, members: &Members) -> Result<(), RunError> {
         let (everyone, held) = (self.everyone(), &self.held);
         let author = Entry::decode(run.entries[0].clone())?.header.author;
-        let placed = self
-            .journal
-            .handle_run(run, &from, members, |seq| held.get(&(everyone, author, seq)).copied())?;
+        let placed = self.journal.handle_run(run, &from, members, self.now_ms, |seq| {
+            held.get(&(everyone, author, seq)).copied()
+        })?;
         self.store(placed.run);
         Ok(())
     }
@@ -228,6 +231,11 @@ impl Membership for Line {
         let at = Self::place(device);
         (at < self.0).then(|| (EntryId::new(numbered(at)), Self::device(at + 1)))
     }
+
+    fn has_removed(&self, by: &DeviceId, entry: &EntryId) -> bool {
+        let at = u64::from_be_bytes(entry.as_bytes()[..8].try_into().unwrap());
+        at < self.0 && *entry == EntryId::new(numbered(at)) && *by == Self::device(at + 1)
+    }
 }
 
 fn numbered(at: u64) -> [u8; 32] {
@@ -247,12 +255,8 @@ fn a_long_line_of_devices_that_removed_each_other_is_walked_and_takes_no_stack()
         let heads = vec![ChainHead { author: Line::device(at), seq: 1, hash: [2; 32] }];
         // One said it behind the end of his own chain.
         let seq = if at == 9_999 { 2 } else { 0 };
-        journal.note_ends(
-            &everyone,
-            Line::device(at + 1),
-            seq,
-            &Ends { removal: EntryId::new(numbered(at)), heads },
-        );
+        let ends = Ends { removal: EntryId::new(numbered(at)), heads };
+        assert!(journal.note_ends(&everyone, (Line::device(at + 1), seq), &ends, &line));
     }
     let ended = journal.refold(&line);
     assert_eq!(ended.len(), 20_000);
@@ -260,6 +264,33 @@ fn a_long_line_of_devices_that_removed_each_other_is_walked_and_takes_no_stack()
         let len = if chain.author == Line::device(9_999) { 3 } else { 2 };
         assert_eq!(chain.len, Some(len));
     }
+}
+
+#[test]
+fn what_is_said_of_ends_by_others_than_the_remover_is_not_kept() {
+    let line = Line(5);
+    let mut journal = Journal::new(CIRCLE);
+    let everyone = journal.open(Descriptor::Everyone);
+    let untouched = journal.clone();
+    let head = |at| ChainHead { author: Line::device(at), seq: 1, hash: [2; 32] };
+    for at in 0..100 {
+        let none = Ends { removal: EntryId::new([at as u8; 32]), heads: vec![head(at)] };
+        assert!(!journal.note_ends(&everyone, (Line::device(3), at), &none, &line), "no such removal");
+        let others = Ends { removal: EntryId::new(numbered(2)), heads: vec![head(2)] };
+        assert!(!journal.note_ends(&everyone, (Line::device(4 + at), at), &others, &line), "not his");
+    }
+    assert_eq!(journal, untouched);
+    // Nor does the remover end other chains than those of whom he removed so.
+    let ends = |heads| Ends { removal: EntryId::new(numbered(2)), heads };
+    let mut plain = journal.clone();
+    assert!(plain.note_ends(&everyone, (Line::device(3), 7), &ends(vec![head(2)]), &line));
+    assert!(journal.note_ends(
+        &everyone,
+        (Line::device(3), 7),
+        &ends(vec![head(1), head(2), head(9)]),
+        &line
+    ));
+    assert_eq!(journal, plain);
 }
 
 #[test]
@@ -341,38 +372,73 @@ fn an_entry_without_its_body_keeps_its_place_and_the_chain_goes_on() {
     assert!(!header.commits_to(&first.entries[1].body.as_ref().unwrap().0));
 }
 
+impl Device {
+    /// Counts on from a time that nobody wrote at.
+    fn leaps_to(&mut self, lamport: u64) -> SignedRun {
+        let (everyone, nobody) = (self.everyone(), DeviceId::new([9; 32]));
+        let nothing = Chain { len: 0, head: [0; 32], lamport: lamport - 1, forked: false };
+        self.journal.restore(&everyone, nobody, nothing);
+        self.writes(&["far on"]).remove(0)
+    }
+}
+
 #[test]
-fn a_time_that_nothing_held_comes_near_to_is_not_taken_and_spoils_no_order() {
+fn a_time_that_has_not_come_is_not_taken_and_spoils_no_order() {
     let (mut ann, mut ben, mut cara, members) = trio();
     let everyone = ann.everyone();
-    // Ann's program counts on from the greatest time there is.
-    let nothing = Chain { len: 0, head: [0; 32], lamport: 1 << 53, forked: false };
-    ann.journal.restore(&everyone, cara.id, nothing);
-    let [run] = ann.writes(&["after everything"]).try_into().unwrap();
+    let latest = NOW_MS + limits::AHEAD_MS;
+    // Ann's program counts on from times of its own.
+    let run = ann.leaps_to(latest + 5);
     let refused = ben.takes(run.to_wire(), ann.id, &members);
-    assert_eq!(refused, Err(RunError::Ahead { conversation: everyone }));
+    assert_eq!(refused, Err(RunError::Ahead { conversation: everyone, from_ms: NOW_MS + 5 }));
     assert_eq!(ben.journal.len(&everyone, &ann.id), 0);
-    let [run] = ben.writes(&["one"]).try_into().unwrap();
-    assert!(run.entries[0].header.lamport < 10);
-    cara.takes(run.to_wire(), ben.id, &members).unwrap();
+    let [before] = ben.writes(&["one"]).try_into().unwrap();
+    assert!(before.entries[0].header.lamport < 10);
+    cara.takes(before.to_wire(), ben.id, &members).unwrap();
+
+    ben.now_ms += 5;
+    ben.takes(run.to_wire(), ann.id, &members).unwrap();
+    let after = ben.writes(&["two"]).remove(0);
+    assert!(after.entries[0].header.lamport > latest + 5, "it stands below what Ben had read");
+    let last = ann.leaps_to(1 << 53);
+    assert!(matches!(ben.takes(last.to_wire(), ann.id, &members), Err(RunError::Ahead { .. })));
+}
+
+/// Ann's chain forks: Ben holds one end of it, Cara the other, on which Ann leaps as far as she can.
+#[test]
+fn who_refuses_a_forked_chain_still_takes_what_others_wrote_on_top_of_it() {
+    let (mut ann, mut ben, mut cara, members) = trio();
+    let mut copied = Device::new(1);
+    let half = copied.writes(&["for Ben"]).remove(0);
+    ben.takes(half.to_wire(), ann.id, &members).unwrap();
+    for lamport in [1 << 30, 1 << 40, NOW_MS + limits::AHEAD_MS] {
+        let run = ann.leaps_to(lamport);
+        cara.takes(run.to_wire(), ann.id, &members).unwrap();
+        assert!(matches!(
+            ben.takes(run.to_wire(), cara.id, &members),
+            Err(RunError::Forked(_) | RunError::ForkKnown)
+        ));
+    }
+    let on_top = cara.writes(&["what now?"]).remove(0);
+    // A moment later; where nobody waits, the time comes by itself.
+    ben.now_ms += 1;
+    ben.takes(on_top.to_wire(), cara.id, &members).unwrap();
 }
 
 proptest! {
-    /// Who may leap how far is decided by what is held, so it is the same for all in the end, in whatever order it came.
+    /// Who may leap how far is decided by the clock alone, so it is the same for all, in whatever order it came.
     #[test]
     fn what_is_taken_of_those_who_leap_is_the_same_in_any_order(
-        leaps in prop::collection::vec((0..3usize, 1..3 * limits::LEAP), 1..8),
+        leaps in prop::collection::vec((0..3usize, 1..limits::AHEAD_MS / 3), 1..8),
         order in prop::collection::vec(any::<prop::sample::Index>(), 8),
     ) {
         let members = trio().3;
         let mut writers = [Device::new(1), Device::new(2), Device::new(3)];
         let everyone = writers[0].everyone();
-        let (mut time, mut runs) = (0, Vec::new());
+        let (mut time, mut runs) = (NOW_MS, Vec::new());
         for (who, leap) in leaps {
             time += leap;
-            let nothing = Chain { len: 0, head: [0; 32], lamport: time, forked: false };
-            writers[who].journal.restore(&everyone, DeviceId::new([9; 32]), nothing);
-            runs.extend(writers[who].writes(&["leap"]));
+            runs.push(writers[who].leaps_to(time));
         }
         let take_all = |runs: &[SignedRun]| {
             let mut reader = Device::new(3);
@@ -496,7 +562,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         if let Ok(run) = wire::decode::<Run>(&bytes, limits::FRAME) && !run.entries.is_empty() {
-            prop_assert!(run == good || ben.journal.handle_run(run, &ann.id, &members, |_| None).is_err());
+            prop_assert!(run == good || ben.journal.handle_run(run, &ann.id, &members, NOW_MS, |_| None).is_err());
         }
     }
 }
@@ -511,7 +577,7 @@ fn a_signature_checked_ahead_counts_for_its_own_run_only() {
 
     let vouched = Vouched::check(&[runs[0].clone(), forged.clone()]);
     let mut takes = |run: &Run| {
-        ben.journal.handle_vouched_run(run.clone(), &vouched, &ann.id, &members, |_| None).map(drop)
+        ben.journal.handle_vouched_run(run.clone(), &vouched, &ann.id, &members, NOW_MS, |_| None).map(drop)
     };
     assert_eq!(takes(&runs[0]), Ok(()));
     assert_eq!(takes(&forged), Err(RunError::Signature), "what does not hold is not vouched for");

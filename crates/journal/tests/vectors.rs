@@ -133,7 +133,8 @@ fn run_vectors_hold() {
         let mut held: BTreeMap<u64, MessageId> = BTreeMap::new();
         let mut place = |bytes: &[u8]| {
             let run: Run = wire::decode(bytes, limits::FRAME).unwrap();
-            let placed = journal.handle_run(run, &ann.device, &ann, |seq| held.get(&seq).copied())?;
+            let placed =
+                journal.handle_run(run, &ann.device, &ann, make::NOW_MS, |seq| held.get(&seq).copied())?;
             held.extend(placed.run.entries.iter().map(|entry| (entry.header.seq, entry.id)));
             Ok::<_, RunError>(placed.run.entries.len())
         };

@@ -15,6 +15,7 @@ mod claims;
 mod compose;
 mod contacts;
 mod dht;
+mod ends;
 mod exchange;
 mod files;
 mod flow;

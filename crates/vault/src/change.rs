@@ -65,20 +65,23 @@ impl Vault {
         self.read(|db| db.prepare_cached(SQL)?.query_map((conversation, limit), entry)?.collect())
     }
 
-    /// Returns entries of a kind in a circle, chain by chain.
+    /// Returns entries of a kind in a circle, chain by chain; those of one author, if one is given.
     pub fn entries_of_kind(
         &self,
         circle: CircleRow,
         kind: EntryKind,
+        author: Option<&DeviceId>,
     ) -> Result<Vec<(ConversationRow, EntryRecord)>, StoreError> {
         const SQL: &str = concat!(
             "SELECT ",
             columns!(),
             ", e.conversation FROM conversation v CROSS JOIN chain c CROSS JOIN entry e
-            WHERE v.circle = ?1 AND c.conversation = v.id AND e.chain = c.id AND e.kind <> 0 AND e.kind = ?2"
+            WHERE v.circle = ?1 AND c.conversation = v.id AND e.chain = c.id AND e.kind <> 0 AND e.kind = ?2
+                AND (?3 IS NULL OR c.author = ?3)"
         );
         let found = |row: &Row<'_>| Ok((row.get(11)?, entry(row)?));
-        self.read(|db| db.prepare_cached(SQL)?.query_map((circle, code(kind)), found)?.collect())
+        let key = (circle, code(kind), author.map(DeviceId::as_bytes));
+        self.read(|db| db.prepare_cached(SQL)?.query_map(key, found)?.collect())
     }
 
     /// Returns the places in each chain of a conversation that hold no message.

@@ -24,8 +24,8 @@ pub const RUN: usize = 256;
 pub const RUN_BYTES: usize = 256 << 10;
 /// The heaviest run that is taken, so that what came in one frame also goes out in one.
 pub const RUN_WEIGHT: usize = FRAME / 2;
-/// By how much the Lamport time of a journal entry may exceed the greatest that is held of its conversation.
-pub const LEAP: u64 = 1 << 24;
+/// By how many milliseconds the Lamport time of a journal entry may exceed the clock of the device that takes it.
+pub const AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 /// How many other chains' heads one journal entry names.
 pub const SEEN: usize = 8;
 /// The largest signed charter entry, in bytes.

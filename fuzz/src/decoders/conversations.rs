@@ -91,7 +91,8 @@ fn run(ann: &SigningKey, runs: &[SignedRun]) -> Decoder {
     base.open(Descriptor::Everyone);
     let mut held: BTreeMap<u64, MessageId> = BTreeMap::new();
     for run in runs.iter().take(1) {
-        let placed = base.handle_run(run.to_wire(), &device, &members, |_| None).expect("Ann may speak");
+        let placed =
+            base.handle_run(run.to_wire(), &device, &members, NOW_MS, |_| None).expect("Ann may speak");
         held.extend(placed.run.entries.iter().map(|entry| (entry.header.seq, entry.id)));
     }
     Decoder {
@@ -101,7 +102,7 @@ fn run(ann: &SigningKey, runs: &[SignedRun]) -> Decoder {
         run: Box::new(move |bytes| {
             let Ok(run) = wire::decode::<Run>(bytes, limits::FRAME) else { return false };
             let mut journal = base.clone();
-            let placed = journal.handle_run(run, &device, &members, |seq| held.get(&seq).copied());
+            let placed = journal.handle_run(run, &device, &members, NOW_MS, |seq| held.get(&seq).copied());
             placed.is_ok()
         }),
     }
@@ -132,3 +133,5 @@ impl Membership for Ann {
         if *device == self.0 { Standing::Live(MemberId::new([1; 32])) } else { Standing::Unknown }
     }
 }
+
+const NOW_MS: u64 = 1_800_000_000_000;

@@ -31,6 +31,7 @@ pub(crate) fn build(ledger: &Ledger, verdicts: &Verdicts) -> Roster {
         members: BTreeMap::new(),
         devices: BTreeMap::new(),
         removed: BTreeMap::new(),
+        removals: BTreeSet::new(),
         invitations: BTreeMap::new(),
         verified: view.verified(),
         void: Vec::new(),
@@ -80,6 +81,9 @@ impl<'a> View<'a> {
             let (entry, author, at_ms) = (by.id, by.entry.author, by.entry.claimed_ms);
             let removed = Removed { id, member: grant.member, member_name, name, by: author, entry, at_ms };
             facts.removed.insert(id, removed);
+            if author != id {
+                facts.removals.insert((entry, author));
+            }
             return;
         }
         let role = grant.level.role();

@@ -196,18 +196,34 @@ impl Journal {
         self.write_act(conversation, Deed::Leave { heads }, by, membership)
     }
 
-    /// Takes note of what a remover said of the chains of those he removed, at a place of his own chain.
-    pub fn note_ends(&mut self, conversation: &ConversationId, author: DeviceId, seq: u64, ends: &Ends) {
-        let Some(held) = self.conversations.get_mut(conversation) else { return };
+    /// Takes note of what a remover said of the chains of those he removed, at a place of his own chain. `false` if
+    /// it was not he who removed anybody so, as far as is known: then nothing is kept.
+    ///
+    /// Where chains end is worked out anew by [`refold`](Self::refold).
+    pub fn note_ends(
+        &mut self,
+        conversation: &ConversationId,
+        (author, seq): (DeviceId, u64),
+        ends: &Ends,
+        membership: &impl Membership,
+    ) -> bool {
+        if !membership.has_removed(&author, &ends.removal) {
+            return false;
+        }
+        let Some(held) = self.conversations.get_mut(conversation) else { return false };
         let empty = Named { seq, heads: BTreeMap::new() };
         let named = held.named.entry((author, ends.removal)).or_insert(empty);
         named.seq = named.seq.min(seq);
         for head in &ends.heads {
+            if membership.removal(&head.author) != Some((ends.removal, author)) {
+                continue;
+            }
             let known = named.heads.entry(head.author).or_insert(*head);
             if (head.seq, head.hash) > (known.seq, known.hash) {
                 *known = *head;
             }
         }
+        true
     }
 
     /// Works out anew who belongs to the groups and where chains end, after acts or ends came or the charter grew.

@@ -12,6 +12,8 @@ use serde::Serialize;
 use wire::{ChainHead, CircleId, DeviceId, EntryId, FileId, MemberId, RawEntry, Run, limits};
 
 pub(crate) const CIRCLE: CircleId = CircleId::new([7; 32]);
+/// What the clock of whoever takes a run shows.
+pub(crate) const NOW_MS: u64 = 1_700_000_000_000;
 
 /// Ann and her one device, alone in the circle.
 pub(crate) struct Ann {
@@ -279,9 +281,9 @@ fn runs(add: Add<'_>) {
         let entry = journal.write(everyone, &ann.device, &content, 0, &mut Fixed(5)).unwrap();
         add(name, head, &wire::encode(&ann.run(&[entry]).to_wire()));
     };
-    leap("run-that-leaps-far", &[accepted(), new(1)], limits::LEAP - 1);
-    let why = error("the entry claims a time that nothing held comes near to");
-    leap("run-that-leaps-too-far", &[refused(), why.clone()], limits::LEAP);
+    leap("run-that-leaps-far", &[accepted(), new(1)], NOW_MS + limits::AHEAD_MS - 1);
+    let why = error("the entry claims a time that has not come");
+    leap("run-that-leaps-too-far", &[refused(), why.clone()], NOW_MS + limits::AHEAD_MS);
     leap("run-at-the-greatest-time", &[refused(), why], 1 << 53);
     let mut put = |name: &str, head: &[(&str, String)], run: &Run| add(name, head, &wire::encode(run));
     let ben = SigningKey::from_seed(&[2; 32]);

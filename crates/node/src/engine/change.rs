@@ -8,7 +8,6 @@ use wire::{ConversationId, DeviceId, MemberId, Signature};
 
 use super::{
     CircleState, Ctx,
-    circle::Members,
     talk::{beside_of, content_of, place_of, record_of},
 };
 use crate::api;
@@ -114,11 +113,7 @@ impl CircleState {
                 self.publish_change(ctx, conversation, row, &target)?;
             }
             Some(Beside::End(ends)) => {
-                self.journal.note_ends(&conversation, record.author, record.seq, &ends);
-                let ended = self.journal.refold(&Members(&self.charter));
-                self.chains_ended(ctx, ended)?;
-                // Entries that were refused until this was heard.
-                self.ask_refused(ctx);
+                self.note_ends(&conversation, (record.author, record.seq), &ends);
                 ctx.publish(|| api::Event::Conversation { circle: self.id, conversation });
             }
             Some(Beside::Passing { .. } | Beside::Unknown) | None => {}
@@ -371,7 +366,7 @@ fn erase_changes(
 }
 
 /// Returns when the device's clock will show a time.
-fn due(ctx: &Ctx<'_, '_>, at_ms: u64) -> Duration {
+pub(crate) fn due(ctx: &Ctx<'_, '_>, at_ms: u64) -> Duration {
     ctx.time.since_start + Duration::from_millis(at_ms.saturating_sub(ctx.time.wall_ms)).min(LOOK)
 }
 

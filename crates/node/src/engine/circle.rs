@@ -9,11 +9,10 @@ use std::{
 
 use charter::{Charter, Invitation, InvitationState};
 use crypto::SigningKey;
-use journal::{Beside, Chain, Descriptor, Entry, Journal, Membership, SignedRun};
+use journal::{Chain, Descriptor, Entry, Journal, Membership, SignedRun};
 use serde::{Deserialize, Serialize};
 use vault::{
-    CircleRecord, CircleRow, CircleState as Standing, ConversationRow, EntryKind, OpenError, Part,
-    StoreError, Vault,
+    CircleRecord, CircleRow, CircleState as Standing, ConversationRow, OpenError, Part, StoreError, Vault,
 };
 use wire::{Blob, CircleId, ConversationId, DeviceId, EntryId, Frame, MemberId, Signature};
 
@@ -22,12 +21,13 @@ use super::{
     claims::Claims,
     contacts::Contacts,
     dht,
+    ends::Removals,
     files::Files,
     link::{ChainKey, Link},
     rekey::Rekey,
     share::Shares,
     streams::Streams,
-    talk::{Kept, Talk, beside_of},
+    talk::{Kept, Talk},
 };
 use crate::api;
 
@@ -77,6 +77,8 @@ pub(crate) struct CircleState {
     pub(crate) put_back: bool,
     /// The use of the recovery sheets whose device this one's person has verified.
     pub(crate) recovery_noticed: Option<EntryId>,
+    /// Who was removed by whom, as far as was asked what the removers say of it.
+    pub(crate) removals: Removals,
     /// This device's own chain was forked.
     pub(crate) own_fork: bool,
     /// The fresh key that waits until others know of it, and whether one does.
@@ -104,6 +106,8 @@ pub(crate) struct CircleState {
     /// Receipts of other devices that are not stored yet.
     pub(crate) heard: BTreeSet<(ConversationId, DeviceId, DeviceId)>,
     pub(crate) heard_at: Option<Duration>,
+    /// When the time of entries comes that were ahead of this device's clock.
+    pub(crate) ahead_at: Option<Duration>,
     /// When the tunnel that did not start is tried again.
     pub(crate) restart_at: Option<Duration>,
 }
@@ -141,6 +145,7 @@ impl CircleState {
             claims: Claims::default(),
             put_back: false,
             recovery_noticed: None,
+            removals: Removals::default(),
             own_fork: false,
             rekey: None,
             rekey_known: false,
@@ -156,6 +161,7 @@ impl CircleState {
             far_at: None,
             heard: BTreeSet::new(),
             heard_at: None,
+            ahead_at: None,
             restart_at: None,
         }
     }
@@ -354,8 +360,9 @@ impl CircleState {
 
     /// Returns when this circle wants a turn although nothing comes in.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let timers = [self.lazy_at, self.far_at, self.heard_at, self.restart_at, self.talk.expiry_at];
-        timers.into_iter().flatten().min()
+        let lazy = [self.lazy_at, self.far_at, self.heard_at];
+        let timers = [self.ahead_at, self.restart_at, self.talk.expiry_at].into_iter().chain(lazy);
+        timers.flatten().min()
     }
 
     /// Tells whether a device is another member's.
@@ -402,6 +409,10 @@ impl Membership for Members<'_> {
     fn removal(&self, device: &DeviceId) -> Option<(EntryId, DeviceId)> {
         let removed = self.0.roster().removed().get(device)?;
         (removed.by != *device).then_some((removed.entry, removed.by))
+    }
+
+    fn has_removed(&self, by: &DeviceId, entry: &EntryId) -> bool {
+        self.0.roster().has_removed(by, entry)
     }
 }
 
@@ -454,12 +465,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
             state.read.insert((id, author), read);
         }
     }
-    for (row, record) in vault.entries_of_kind(record.row, EntryKind::End)? {
-        let id = state.conversations.iter().find(|(_, known)| **known == row).map(|(id, _)| *id);
-        if let (Some(id), Some(Beside::End(ends))) = (id, beside_of(&record)) {
-            state.journal.note_ends(&id, record.author, record.seq, &ends);
-        }
-    }
+    state.learn_removals(vault)?;
     // How the chains end is in the vault by now.
     let _ = state.journal.refold(&Members(&state.charter));
     state.restore_talk(vault)?;

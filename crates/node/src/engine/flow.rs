@@ -6,7 +6,7 @@ use journal::{SignedRun, seal_runs};
 use vault::{CircleState as Standing, ConversationRow, EntryRecord, StoreError};
 use wire::{Blob, ConversationId, DeviceId, Frame, RawEntry, Receipt, Run, limits};
 
-use super::{CircleState, Ctx, Effect, link::ChainKey};
+use super::{CircleState, Ctx, Effect, change::due, link::ChainKey};
 use crate::api;
 
 impl Ctx<'_, '_> {
@@ -25,6 +25,7 @@ impl CircleState {
             self.store_run(ctx, run.clone())?;
             self.fresh.push(run);
         }
+        self.settle_ends(ctx)?;
         if self.lazy_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.offer_lazily(ctx);
         }
@@ -33,6 +34,9 @@ impl CircleState {
         }
         if self.heard_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.keep_receipts(ctx.tx)?;
+        }
+        if self.ahead_at.is_some_and(|at| at <= ctx.time.since_start) {
+            self.ask_ahead(ctx);
         }
         self.expire(ctx)?;
         self.keep_shares(ctx)?;
@@ -202,6 +206,34 @@ impl CircleState {
             let held = self.journal.frontier(&conversation).into_iter().collect();
             self.send(ctx, device, &Frame::Frontier(held, false));
         }
+    }
+
+    /// Takes note that entries came whose time has not come, by this device's clock.
+    pub(crate) fn note_ahead(
+        &mut self,
+        ctx: &Ctx<'_, '_>,
+        device: DeviceId,
+        conversation: ConversationId,
+        from_ms: u64,
+    ) {
+        if let Some(link) = self.links.get_mut(&device) {
+            let known = link.ahead.entry(conversation).or_insert(from_ms);
+            *known = from_ms.min(*known);
+            let at = due(ctx, from_ms);
+            self.ahead_at = Some(self.ahead_at.map_or(at, |known| known.min(at)));
+        }
+    }
+
+    /// Asks again for what was ahead of this device's clock and is not any more.
+    fn ask_ahead(&mut self, ctx: &Ctx<'_, '_>) {
+        for link in self.links.values_mut() {
+            let come = |from_ms: &u64| *from_ms <= ctx.time.wall_ms;
+            link.gaps.extend(link.ahead.iter().filter(|(_, from_ms)| come(from_ms)).map(|(id, _)| *id));
+            link.ahead.retain(|_, from_ms| !come(from_ms));
+        }
+        // A clock that is set meanwhile is looked at again after a while.
+        let next = self.links.values().flat_map(|link| link.ahead.values()).min();
+        self.ahead_at = next.map(|from_ms| due(ctx, *from_ms));
     }
 
     /// Queues entries for a device until it has all or enough are under way.

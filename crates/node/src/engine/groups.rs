@@ -131,6 +131,7 @@ impl CircleState {
     pub(crate) fn refold_groups(&mut self, ctx: &mut Ctx<'_, '_>) -> Result<(), StoreError> {
         let groups: Vec<_> = self.journal.group_logs().map(|(id, _)| id).collect();
         let before: Vec<_> = groups.iter().map(|id| (*id, self.in_group(id))).collect();
+        self.learn_removals(ctx.tx)?;
         let ended = self.journal.refold(&Members(&self.charter));
         self.chains_ended(ctx, ended)?;
         for (id, before) in before {

@@ -120,6 +120,7 @@ impl CircleState {
             self.invitation = None;
             self.redemption.clear();
             self.stand(ctx, Standing::Member)?;
+            self.learn_removals(ctx.tx)?;
             self.command(ctx, tunnel::Command::Allow(self.allowed()));
             self.command(ctx, tunnel::Command::Invitations(self.knockable()));
             return Ok(true);

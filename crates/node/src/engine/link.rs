@@ -46,8 +46,8 @@ pub(crate) struct Link {
     pub(crate) taken: u64,
     /// The last `taken` that it was told.
     pub(crate) taken_told: u64,
-    /// Conversations of which entries came that claim a time far beyond what is held: asked for again once more is.
-    pub(crate) ahead: BTreeSet<ConversationId>,
+    /// Conversations of which entries came whose time has not come, and when it does: then they are asked for again.
+    pub(crate) ahead: BTreeMap<ConversationId, u64>,
     /// Bodies it was asked for.
     pub(crate) asked: Asked,
     /// Bodies it last asked for, until it is answered.
@@ -79,7 +79,7 @@ impl Link {
             forks: BTreeSet::new(),
             taken: 0,
             taken_told: 0,
-            ahead: BTreeSet::new(),
+            ahead: BTreeMap::new(),
             asked: Asked::default(),
             wanted: None,
             acts_asked: BTreeSet::new(),

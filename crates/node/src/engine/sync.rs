@@ -428,7 +428,8 @@ impl CircleState {
         };
         let unvouched = Vouched::default();
         let vouched = early.vouched().unwrap_or(&unvouched);
-        let placed = self.journal.handle_vouched_run(run, vouched, &device, &Members(&self.charter), held_at);
+        let (members, now_ms) = (Members(&self.charter), ctx.time.wall_ms);
+        let placed = self.journal.handle_vouched_run(run, vouched, &device, &members, now_ms, held_at);
         let chain: ChainKey = (conversation, author);
         match placed {
             Ok(placed) => {
@@ -439,11 +440,6 @@ impl CircleState {
                 }
                 self.count_share(&placed.run);
                 self.store_run(ctx, placed.run)?;
-                for link in self.links.values_mut() {
-                    if link.ahead.remove(&conversation) {
-                        link.gaps.insert(conversation);
-                    }
-                }
                 if let Some(link) = self.links.get_mut(&device) {
                     link.holds(chain, len);
                     link.unreported.insert(chain);
@@ -476,12 +472,7 @@ impl CircleState {
             Err(RunError::ForkKnown) if start < self.journal.len(&conversation, &author) => {
                 self.prove_fork(device, chain, start);
             }
-            // It may come near enough with what comes later.
-            Err(RunError::Ahead { .. }) => {
-                if let Some(link) = self.links.get_mut(&device) {
-                    link.ahead.insert(conversation);
-                }
-            }
+            Err(RunError::Ahead { from_ms, .. }) => self.note_ahead(ctx, device, conversation, from_ms),
             Err(RunError::AuthorMayNot | RunError::Ended) => {
                 if let Some(link) = self.links.get_mut(&device) {
                     link.refused.insert(conversation);

@@ -72,7 +72,7 @@ impl CircleState {
                 }
             }
         }
-        for (row, record) in vault.entries_of_kind(self.row, EntryKind::Expiry)? {
+        for (row, record) in vault.entries_of_kind(self.row, EntryKind::Expiry, None)? {
             let Some(conversation) = ids.get(&row) else { continue };
             if let Some(Content::Expiry { after_s }) = content_of(&record)
                 && !self.is_forked(conversation, &record.author)
