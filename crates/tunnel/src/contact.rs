@@ -1,7 +1,7 @@
 //! What is known of getting to another device.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -24,6 +24,8 @@ pub(crate) struct Contact {
     /// The dial that is under way.
     dialling: Option<Dial>,
     dials: u64,
+    /// How many dials went through each member since the last link, and through none of those that there were.
+    tried: BTreeMap<Option<DeviceId>, u64>,
     /// Whether the next dial does not wait for the end of the one under way.
     anew: bool,
     /// When the next dial is due that was hastened and is not yet made.
@@ -83,6 +85,29 @@ impl Contact {
 
     pub(crate) fn members(&self) -> &BTreeSet<DeviceId> {
         &self.members
+    }
+
+    /// Picks those of the members, best first, through whom the next dial goes.
+    ///
+    /// Whose copy of a first packet arrives first has the handshake in his hands. So a dial goes through a few at a time
+    /// only if none of them was tried; after that the addresses alone have a turn, and each member alone, whatever anybody says
+    /// meanwhile.
+    pub(crate) fn forwarders(&mut self, members: &[DeviceId]) -> Vec<DeviceId> {
+        let tried = |who: Option<DeviceId>| self.tried.get(&who).copied().unwrap_or_default();
+        let new = members.iter().copied().filter(|member| tried(Some(*member)) == 0);
+        let mut chosen: Vec<_> = new.take(FORWARDERS).collect();
+        if chosen.is_empty() {
+            let alone = (!self.addresses.is_empty()).then_some(None);
+            let turns = members.iter().copied().map(Some).chain(alone);
+            chosen = turns.min_by_key(|who| tried(*who)).flatten().into_iter().collect();
+        }
+        if !members.is_empty() {
+            let whom: Vec<_> = chosen.iter().copied().map(Some).collect();
+            for who in if whom.is_empty() { vec![None] } else { whom } {
+                *self.tried.entry(who).or_default() += 1;
+            }
+        }
+        chosen
     }
 
     /// Forgets failures and dials as soon as may be, unless a dial is under way.
@@ -163,6 +188,7 @@ impl Contact {
     /// Notes that a link is up.
     pub(crate) fn up(&mut self) {
         self.dialling = None;
+        self.tried.clear();
         (self.anew, self.hastened) = (false, None);
         self.error = None;
         self.next = None;
@@ -197,6 +223,8 @@ impl Contact {
     }
 }
 
+/// Through how many members a device is dialled at once.
+const FORWARDERS: usize = 3;
 /// How often a dial is hastened at most, and how often in a row.
 const HASTE: Duration = Duration::from_secs(1);
 const BURST: u32 = 3;
@@ -286,6 +314,33 @@ mod tests {
             }
         }
         assert!((9..=3 + 9).contains(&dials), "{dials}");
+    }
+
+    #[test]
+    fn each_forwarder_has_a_turn_alone_and_so_have_the_addresses() {
+        let (mut contact, now) = (Contact::default(), Instant::now());
+        let members: Vec<_> = (1..=5).map(|n| DeviceId::new([n; 32])).collect();
+        let dial = |contact: &mut Contact, members: &[DeviceId]| {
+            let through = contact.forwarders(members);
+            contact.dial();
+            // What the first of them says without end.
+            contact.forwarded_by(DeviceId::new([1; 32]), false);
+            contact.forwarded_by(DeviceId::new([1; 32]), true);
+            contact.start_anew(now);
+            through
+        };
+        assert_eq!(dial(&mut contact, &members), members[..3]);
+        assert_eq!(dial(&mut contact, &members), members[3..]);
+        for n in (0..5).chain(0..5) {
+            assert_eq!(dial(&mut contact, &members), [members[n]], "there is no address");
+        }
+        contact.know(&[address(1)]);
+        assert!(dial(&mut contact, &members).is_empty());
+        let new = DeviceId::new([9; 32]);
+        assert_eq!(dial(&mut contact, &[&members[..], &[new]].concat()), [new], "who was never tried");
+        contact.up();
+        assert_eq!(dial(&mut contact, &members), members[..3]);
+        assert!(contact.forwarders(&[]).is_empty());
     }
 
     #[test]

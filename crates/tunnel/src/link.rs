@@ -11,7 +11,7 @@ use std::{
 
 use iroh::{
     TransportAddr,
-    endpoint::{Connection, ConnectionError, SendStream, VarInt},
+    endpoint::{Connection, ConnectionError, ConnectionStats, SendStream, VarInt},
 };
 use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot},
@@ -414,7 +414,7 @@ async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)
         } else {
             let stats = connection.stats();
             pulse.handle_sent(stats.udp_tx.bytes);
-            pulse.poll_beat(stats.udp_rx.datagrams, round_trip(connection), now)
+            pulse.poll_beat(signs(&stats), round_trip(connection), now)
         };
         pause = match beat {
             Beat::Rest => None,
@@ -437,9 +437,25 @@ async fn watch(connection: &Connection, activity: &Activity, tell: impl Fn(Turn)
     }
 }
 
-/// How many packets have come.
+/// How many signs of life have come.
 fn heard(connection: &Connection) -> u64 {
-    connection.stats().udp_rx.datagrams
+    signs(&connection.stats())
+}
+
+/// Counts what only the other end can have sent: frames, which are inside. A datagram with the connection's id is sent by whoever saw one.
+fn signs(stats: &ConnectionStats) -> u64 {
+    let frames = &stats.frame_rx;
+    [
+        frames.acks,
+        frames.path_acks,
+        frames.ping,
+        frames.stream,
+        frames.datagram,
+        frames.path_challenge,
+        frames.path_response,
+    ]
+    .iter()
+    .sum()
 }
 
 /// Asks on all paths.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// packet from inside opens it again.
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    /// How many packets have come.
+    /// How many signs of life have come.
     heard: u64,
     heard_at: Instant,
     /// How many bytes have been sent, and of those how many when something was heard last.
@@ -87,7 +87,7 @@ impl Pulse {
         Beat::Ask(LOOK)
     }
 
-    /// Decides what to do, `heard` packets having come so far.
+    /// Decides what to do, `heard` signs of life having come so far.
     pub(crate) fn poll_beat(&mut self, heard: u64, round_trip: Duration, now: Instant) -> Beat {
         let late = now.saturating_duration_since(self.looked_at) > LATE;
         self.looked_at = now;

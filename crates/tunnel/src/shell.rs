@@ -317,9 +317,9 @@ impl Shell {
             Command::Knock { hints, knock } => self.knock(hints, knock),
             Command::Welcome { link } => self.decide(link, Ok(())),
             Command::Refuse { link, reason } => self.decide(link, Err(reason)),
-            Command::LanSecrets { secrets, since } => self.setting.send_modify(|setting| {
-                (setting.secrets, setting.since) = (secrets, since);
-            }),
+            Command::LanSecrets { secrets, since } => {
+                self.setting.send_modify(|setting| setting.take(secrets, since, whereabouts::unix_now()));
+            }
             Command::Will(willing) => self.forwarding.will(willing),
             Command::NetworkChanged => self.network_changed(),
             Command::Snapshot(answer) => {

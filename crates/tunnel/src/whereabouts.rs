@@ -24,9 +24,23 @@ pub(crate) struct Setting {
     pub(crate) secrets: Vec<[u8; 32]>,
     /// Since when the current one holds, in seconds since 1970, as others had it.
     pub(crate) since: u64,
+    /// When this device, since its start, first had the current one.
+    pub(crate) first_had: u64,
     /// Where this device listens by its own interfaces, and with that where it is reached besides, the farthest first.
     pub(crate) local: Vec<SocketAddr>,
     pub(crate) all: Vec<SocketAddr>,
+}
+
+impl Setting {
+    /// Takes the secrets, which others say to hold since then.
+    pub(crate) fn take(&mut self, secrets: Vec<[u8; 32]>, since: u64, now: u64) {
+        if self.secrets.first() != secrets.first() {
+            self.first_had = now;
+        }
+        // Whose clock is years ahead, or who says so, does not make those before count for years.
+        self.since = since.min(self.first_had);
+        self.secrets = secrets;
+    }
 }
 
 /// A device that told where it is.
@@ -77,3 +91,21 @@ pub(crate) fn random(most: Duration) -> Duration {
 pub(crate) const DAY: u64 = 86_400;
 /// Room for sixteen addresses of either family.
 pub(crate) const PADDED: usize = 384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_that_is_dated_in_the_future_counts_from_when_it_was_heard_of() {
+        let mut setting = Setting::default();
+        setting.take(vec![[2; 32], [1; 32]], 9_000_000, 1000);
+        assert_eq!(setting.since, 1000);
+        setting.take(vec![[2; 32], [1; 32]], 9_000_000, 5000);
+        assert_eq!(setting.since, 1000, "told again");
+        setting.take(vec![[2; 32], [1; 32]], 400, 6000);
+        assert_eq!(setting.since, 400, "heard of late");
+        setting.take(vec![[3; 32], [2; 32]], 9_000_000, 7000);
+        assert_eq!(setting.since, 7000);
+    }
+}

@@ -19,12 +19,11 @@ use crate::{
 
 impl Shell {
     /// Returns the members through whom a device is dialled, a few of them.
-    pub(super) fn forwarders(&self, device: &DeviceId) -> Vec<DeviceId> {
-        let members = self.contacts.get(device).into_iter().flat_map(|contact| contact.members());
-        let mut members: Vec<_> = members.copied().collect();
+    pub(super) fn forwarders(&mut self, device: &DeviceId) -> Vec<DeviceId> {
+        let Some(contact) = self.contacts.get_mut(device) else { return Vec::new() };
+        let mut members: Vec<_> = contact.members().iter().copied().collect();
         members.sort_by_key(|member| self.blamed.contains_key(&Through { member: *member, peer: *device }));
-        members.truncate(FORWARDERS);
-        members
+        contact.forwarders(&members)
     }
 
     pub(super) fn handle_told(&mut self, told: Told) {
@@ -208,7 +207,5 @@ pub(super) async fn keep_told(endpoint: Endpoint, mut believed: watch::Receiver<
 const BLAMED: Duration = Duration::from_secs(600);
 /// For how long it is not used through one who may be.
 const SUSPECTED: Duration = Duration::from_secs(10);
-/// Through how many members a device is dialled at once.
-const FORWARDERS: usize = 3;
 /// How much later the one of two that dials second does so.
 pub(super) const SECOND: Duration = Duration::from_millis(700);

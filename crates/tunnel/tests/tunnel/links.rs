@@ -1,4 +1,13 @@
-use std::time::{Duration, Instant};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use hexode_tunnel::{
     BindError, ChannelClass, CloseReason, Command, Config, DownReason, Event, Remote, Timing,
@@ -116,7 +125,7 @@ fn a_device_that_is_not_there_is_tried_ever_more_seldom() {
     .unwrap();
     ann.allow([&id(2)]);
     // A socket that is open and says nothing.
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     ann.send(Command::Know { device: id(2), addresses: vec![silent.local_addr().unwrap()] });
     let start = Instant::now();
     for attempt in 1..=4 {
@@ -136,7 +145,7 @@ fn a_new_address_does_not_wait_for_the_old_one_to_fail() {
         ..config(1)
     })
     .unwrap();
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     ann.allow([&id(2)]);
     ann.send(Command::Know { device: id(2), addresses: vec![silent.local_addr().unwrap()] });
     silent.recv(&mut [0; 1500]).unwrap();
@@ -194,6 +203,66 @@ fn a_device_that_was_killed_is_noticed_soon_when_there_is_something_to_say() {
     ann.frame(bens, link, *b"are you there?");
     assert_eq!(ann.until_down(bens), DownReason::Lost);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// The only line between Ann, who has IPv4 alone, and whoever has IPv6 alone. Once it is cut, it makes packets of its own of
+/// the last that it carried, and sends them for Ann's.
+fn line_to(ann: &Device) -> (SocketAddr, Arc<AtomicBool>) {
+    let (inner, outer) = (UdpSocket::bind("[::1]:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    outer.connect(ann.address).unwrap();
+    outer.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let (address, cut) = (inner.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+    let (inner_back, outer_back, cut_back) =
+        (inner.try_clone().unwrap(), outer.try_clone().unwrap(), cut.clone());
+    let (tell, told) = mpsc::channel();
+    let is_cut = cut.clone();
+    thread::spawn(move || {
+        let mut packet = [0; 2048];
+        while let Ok((length, caller)) = inner.recv_from(&mut packet) {
+            let _ = tell.send(caller);
+            if !is_cut.load(Ordering::Relaxed) {
+                let _ = outer.send(&packet[..length]);
+            }
+        }
+    });
+    thread::spawn(move || {
+        let (mut packet, mut last) = ([0; 2048], Vec::new());
+        let mut caller = told.recv().unwrap();
+        loop {
+            let length = outer_back.recv(&mut packet);
+            caller = told.try_iter().last().unwrap_or(caller);
+            if cut_back.load(Ordering::Relaxed) {
+                let _ = inner_back.send_to(&last, caller);
+            } else if let Ok(length) = length {
+                let _ = inner_back.send_to(&packet[..length], caller);
+                // One with a short header, and another end.
+                if packet[0] & 0xc0 == 0x40 {
+                    last = packet[..length].to_vec();
+                    last[length - 1] ^= 1;
+                }
+            }
+        }
+    });
+    (address, cut)
+}
+
+#[test]
+fn whoever_cuts_the_line_cannot_feign_that_the_other_end_is_there() {
+    let bound = |seed, address: &str| Config { bind: vec![address.parse().unwrap()], ..config(seed) };
+    let ann = Device::with(bound(1, "127.0.0.1:0")).unwrap();
+    let ben = Device::with(bound(2, "[::1]:0")).unwrap();
+    ann.allow([&ben.id]);
+    ben.allow([&ann.id]);
+    let (line, cut) = line_to(&ann);
+    ben.send(Command::Know { device: ann.id, addresses: vec![line] });
+    let link = ben.until_up(ann.id);
+    ben.frame(ann.id, link, *b"before");
+    assert_eq!(&*ann.until_frame(), b"before");
+    cut.store(true, Ordering::Relaxed);
+    let start = Instant::now();
+    ben.frame(ann.id, link, *b"are you there?");
+    assert_eq!(ben.until_down(ann.id), DownReason::Lost);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -277,10 +346,10 @@ fn an_address_the_machine_lacks_is_a_clear_error() {
 /// Members say where others are, and may lie: what a lie costs has to end with it.
 #[test]
 fn a_device_is_dialled_where_it_was_said_to_be_last_and_nowhere_else() {
-    let socket = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
     let timing = Timing { hello: Duration::from_millis(300), ..Timing::default() };
     let ann = Device::with(Config { timing, ..config(1) }).unwrap();
-    let know = |sockets: &[std::net::UdpSocket]| {
+    let know = |sockets: &[UdpSocket]| {
         let addresses = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
         ann.send(Command::Know { device: id(2), addresses });
     };
