@@ -102,6 +102,7 @@ pub(crate) async fn listen(porter: Porter, heard: mpsc::UnboundedSender<Heard>) 
         match hearings.entrance(address, incoming.remote_addr_validated()) {
             Entrance::Open => {}
             Entrance::Validate => {
+                porter.gate.retries(incoming.orig_dst_cid());
                 // Fails only for those already validated.
                 let _ = incoming.retry();
                 continue;

@@ -17,7 +17,7 @@ use crate::{
     gate::Gate,
     greet::{self, GreetError, Identity},
     hello::Checked,
-    pass::Purpose,
+    initial::Calling,
     tcp::{self, Tcp},
     tls,
     transport::{self, Side, code},
@@ -58,7 +58,8 @@ impl Dialler {
         // The lane's pass is made first, since it arrives first.
         let tcp = self.tcp.as_ref().filter(|_| !addresses.is_empty());
         let lane = tcp.and_then(|tcp| tcp.prepare(device, invitation));
-        let pass = self.gate.pass(Purpose::Link, device, invitation).ok_or(GreetError::BadId)?;
+        let (pass, secret) = self.gate.call(device, invitation).ok_or(GreetError::BadId)?;
+        let secret = Arc::new(secret);
         let through = members.iter().map(|member| Through { member: *member, peer: *device }.address());
         let custom = through.chain(lane.as_ref().map(|lane| lane.end().address()));
         let all = addresses.iter().copied().map(TransportAddr::Ip).chain(custom.map(TransportAddr::Custom));
@@ -66,7 +67,8 @@ impl Dialler {
         let connecting = async {
             let options = ConnectOptions::new()
                 .with_transport_config(transport::config(Side::Dialler, self.timing.silence))
-                .with_initial_dst_cid(ConnectionId::new(&pass));
+                .with_initial_dst_cid(ConnectionId::new(&pass))
+                .with_crypto(move |crypto| Arc::new(Calling::new(crypto, secret.clone())));
             let connecting = self
                 .endpoint
                 .connect_with_opts(address, tls::ALPN, options)

@@ -3,6 +3,8 @@
 use crypto::SigningKey;
 use wire::{DeviceId, limits};
 
+/// Protection of first packets with keys derived from whatever is wanted, for second implementations in tests.
+pub use crate::initial::{Answering, Calling, KeyInput};
 use crate::{
     dht, framing,
     hello::{self, Binding, Kind, Statement},

@@ -14,11 +14,13 @@ use std::{
 
 use crypto::{Entropy, OsEntropy};
 use iroh::endpoint::PacketGate;
-use noq_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
+use noq_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid, crypto::ServerConfig};
 use wire::DeviceId;
+use zeroize::Zeroizing;
 
 use crate::{
     greet::Identity,
+    initial::{Answering, InitialSecret, KeyInput},
     pass::{self, InnerKeys, OuterKey, Pass, Purpose},
 };
 
@@ -36,9 +38,20 @@ pub(crate) struct Gate {
 struct State {
     devices: BTreeMap<[u8; 32], Caller>,
     invitations: BTreeMap<[u8; 32], Caller>,
-    /// Passes that were let in a moment ago, from where, and when: a first packet may have to come twice.
-    fresh: BTreeMap<Pass, (SocketAddr, Instant)>,
+    /// Passes that were let in a moment ago: a first packet may have to come twice.
+    fresh: BTreeMap<Pass, Fresh>,
+    /// By the ids that Retry named, what goes into the keys of the packets that come to them.
+    retried: BTreeMap<[u8; OWN], (InitialSecret, Instant)>,
     patience: Patience,
+}
+
+/// A pass that was let in.
+struct Fresh {
+    from: SocketAddr,
+    at: Instant,
+    secret: InitialSecret,
+    /// Whether its sender was asked to show that he is where he says.
+    retried: bool,
 }
 
 struct Caller {
@@ -106,10 +119,26 @@ impl Gate {
         to: &DeviceId,
         invitation: Option<&crypto::SigningKey>,
     ) -> Option<Pass> {
+        Some(self.seal(&self.keys(to, invitation)?, purpose, to))
+    }
+
+    /// Makes what it takes to call a device: a pass, and what goes into the keys of the first packets.
+    pub(crate) fn call(
+        &self,
+        to: &DeviceId,
+        invitation: Option<&crypto::SigningKey>,
+    ) -> Option<(Pass, InitialSecret)> {
+        let keys = self.keys(to, invitation)?;
+        Some((self.seal(&keys, Purpose::Link, to), keys.initial().clone()))
+    }
+
+    fn keys(&self, to: &DeviceId, invitation: Option<&crypto::SigningKey>) -> Option<InnerKeys> {
         let own = invitation.unwrap_or(&self.identity.key);
-        let circle = &self.identity.circle;
-        let keys = InnerKeys::between(own, to.as_bytes(), circle, &own.public(), to)?;
-        Some(keys.of(purpose).seal(&OuterKey::of(circle, to), self.stamp()))
+        InnerKeys::between(own, to.as_bytes(), &self.identity.circle, &own.public(), to)
+    }
+
+    fn seal(&self, keys: &InnerKeys, purpose: Purpose, to: &DeviceId) -> Pass {
+        keys.of(purpose).seal(&OuterKey::of(&self.identity.circle, to), self.stamp())
     }
 
     /// Returns the time, later than ever before.
@@ -125,9 +154,19 @@ impl Gate {
         <Pass>::try_from(&first[..]).is_ok_and(|pass| self.lock().fresh.contains_key(&pass))
     }
 
+    /// Notes that the sender of a pass is sent a Retry: his next first packet goes to an id of our own.
+    pub(crate) fn retries(&self, first: ConnectionId) {
+        if let Ok(pass) = <Pass>::try_from(&first[..])
+            && let Some(fresh) = self.lock().fresh.get_mut(&pass)
+        {
+            fresh.retried = true;
+        }
+    }
+
     /// Takes the pass with which a lane begins; returns the key of whoever made it.
     pub(crate) fn admits_lane(&self, pass: &Pass, from: IpAddr) -> Option<[u8; 32]> {
-        self.lock().takes(&self.outer, (Purpose::Lane, pass), from, (clock(), Instant::now()))
+        let taken = self.lock().takes(&self.outer, (Purpose::Lane, pass), from, (clock(), Instant::now()));
+        taken.map(|(key, _)| key)
     }
 
     /// Whether passes made with this key are let in.
@@ -156,7 +195,13 @@ impl fmt::Debug for Gate {
 impl PacketGate for Gate {
     fn admits(&self, from: SocketAddr, datagram: &[u8]) -> bool {
         match look(datagram) {
-            Look::Own(id) => self.ids.made(id),
+            Look::Own { id, first } => {
+                let made = self.ids.made(id);
+                if made && first {
+                    self.lock().comes_after_retry(id, from, Instant::now());
+                }
+                made
+            }
             Look::Pass { pass, first } => {
                 let mut state = self.lock();
                 let now = Instant::now();
@@ -170,13 +215,29 @@ impl PacketGate for Gate {
     fn connection_ids(&self) -> Box<dyn ConnectionIdGenerator> {
         Box::new(self.ids.clone())
     }
+
+    fn server_crypto(self: Arc<Self>, crypto: Arc<dyn ServerConfig>) -> Arc<dyn ServerConfig> {
+        Arc::new(Answering::new(crypto, self))
+    }
+}
+
+impl KeyInput for Gate {
+    fn key_input(&self, id: &ConnectionId) -> Option<Zeroizing<Vec<u8>>> {
+        let state = self.lock();
+        let secret = match (<Pass>::try_from(&id[..]), <[u8; OWN]>::try_from(&id[..])) {
+            (Ok(pass), _) => &state.fresh.get(&pass)?.secret,
+            (_, Ok(own)) => &state.retried.get(&own)?.0,
+            _ => return None,
+        };
+        secret.key_input(id)
+    }
 }
 
 /// What a datagram's first bytes say it is.
 #[derive(Debug, PartialEq, Eq)]
 enum Look<'a> {
-    /// Something for a connection id as we make them.
-    Own(&'a [u8]),
+    /// Something for a connection id as we make them; `first` if a connection may begin with it, after a Retry.
+    Own { id: &'a [u8], first: bool },
     /// Something for a connection id that may be a pass; `first` if a connection may begin with it.
     Pass { pass: Pass, first: bool },
     /// Nothing for us.
@@ -186,14 +247,18 @@ enum Look<'a> {
 fn look(datagram: &[u8]) -> Look<'_> {
     match datagram {
         // A short header (RFC 9000 §17.3).
-        [0x40..=0x7f, rest @ ..] => rest.get(..OWN).map_or(Look::Foreign, Look::Own),
+        [0x40..=0x7f, rest @ ..] => match rest.get(..OWN) {
+            Some(id) => Look::Own { id, first: false },
+            None => Look::Foreign,
+        },
         // A long header of version 1 (§17.2). Retry has no business at a server, nor anything but it without us having
         // asked: what comes to us for our own id is checked as that.
         [kind @ 0xc0..=0xff, 0, 0, 0, 1, length, rest @ ..] => {
             let Some(id) = rest.get(..usize::from(*length)) else { return Look::Foreign };
+            let first = kind & 0x30 == 0 && datagram.len() >= FIRST;
             match <Pass>::try_from(id) {
-                Ok(pass) => Look::Pass { pass, first: kind & 0x30 == 0 && datagram.len() >= FIRST },
-                Err(_) if id.len() == OWN => Look::Own(id),
+                Ok(pass) => Look::Pass { pass, first },
+                Err(_) if id.len() == OWN => Look::Own { id, first },
                 Err(_) => Look::Foreign,
             }
         }
@@ -206,27 +271,39 @@ impl State {
     fn repeats(&self, pass: &Pass, from: SocketAddr, now: Instant) -> bool {
         self.fresh
             .get(pass)
-            .is_some_and(|(before, at)| *before == from && now.saturating_duration_since(*at) < REPEAT)
+            .is_some_and(|fresh| fresh.from == from && now.saturating_duration_since(fresh.at) < REPEAT)
+    }
+
+    /// Notes whose first packet goes to an id of our own, if he was sent a Retry there.
+    fn comes_after_retry(&mut self, id: &[u8], from: SocketAddr, now: Instant) {
+        let asked = self.fresh.values().filter(|fresh| fresh.retried && fresh.from == from);
+        let asked = asked.max_by_key(|fresh| fresh.at).map(|fresh| fresh.secret.clone());
+        self.retried.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
+        if let (Some(secret), Ok(id)) = (asked, id.try_into())
+            && self.retried.len() < RETRIED
+        {
+            self.retried.insert(id, (secret, now));
+        }
     }
 
     /// Lets in a pass that a known caller made and never used before.
     fn admits(&mut self, outer: &OuterKey, pass: &Pass, from: SocketAddr, time: u64, now: Instant) -> bool {
-        if self.takes(outer, (Purpose::Link, pass), from.ip(), (time, now)).is_none() {
-            return false;
-        }
-        self.fresh.retain(|_, (_, at)| now.saturating_duration_since(*at) < REPEAT);
-        self.fresh.insert(*pass, (from, now));
+        let taken = self.takes(outer, (Purpose::Link, pass), from.ip(), (time, now));
+        let Some((_, secret)) = taken else { return false };
+        self.fresh.retain(|_, fresh| now.saturating_duration_since(fresh.at) < REPEAT);
+        self.fresh.insert(*pass, Fresh { from, at: now, secret, retried: false });
         true
     }
 
-    /// Takes a pass that a known caller made and never used before; returns his key.
+    /// Takes a pass that a known caller made and never used before; returns his key, and what goes into those of his first
+    /// packets.
     fn takes(
         &mut self,
         outer: &OuterKey,
         (purpose, pass): (Purpose, &Pass),
         from: IpAddr,
         (time, now): (u64, Instant),
-    ) -> Option<[u8; 32]> {
+    ) -> Option<([u8; 32], InitialSecret)> {
         let body = outer.open(pass)?;
         let from = from.to_canonical();
         let mut trials = 0;
@@ -236,7 +313,7 @@ impl State {
             // A recording must not cost the caller his place among those who may come.
             let takes = caller.uses(stamp, time) && caller.may_come(now);
             caller.from = if takes && is_real(from) { Some(from) } else { caller.from };
-            Some(takes.then_some(*key))
+            Some(takes.then(|| (*key, caller.keys.initial().clone())))
         };
         // Whoever came from there is found at once, whatever others make the gate do.
         let near = |caller: &Caller| caller.from == Some(from);
@@ -362,6 +439,8 @@ const FIRST: usize = 1200;
 const REPEAT: Duration = Duration::from_secs(10);
 /// How many first packets of one caller are let in within that time.
 const OFTEN: usize = 24;
+/// How many first packets after a Retry are remembered for as long.
+const RETRIED: usize = 256;
 /// How many trials in vain there are in a second, and at once: some two hundredths of a processor.
 const TRIALS: u64 = 16_000;
 /// How many used stamps of a caller are remembered.
@@ -545,6 +624,29 @@ mod tests {
         let tried = (0..1000).filter(|_| comes(&old, away, later).1 > 0).count();
         assert!(tried < 10, "{tried} in a twentieth of a second");
         assert!(comes(&ben, home, later).0, "where he was before he came through a member");
+    }
+
+    #[test]
+    fn the_keys_of_first_packets_are_the_callers_own_and_go_with_him_through_a_retry() {
+        let (ann, ben, cara) = (gate(1), gate(2), gate(3));
+        ann.allow(&[ben.identity.device, cara.identity.device].into());
+        let call = |who: &Gate, port| {
+            let (pass, secret) = who.call(&ann.identity.device, None).unwrap();
+            assert!(ann.key_input(&ConnectionId::new(&pass)).is_none(), "before it came");
+            assert!(ann.admits(from(port), &first(&pass)));
+            (ConnectionId::new(&pass), secret)
+        };
+        let (bens, bens_secret) = call(&ben, 1);
+        let (caras, caras_secret) = call(&cara, 2);
+        assert_eq!(ann.key_input(&bens), bens_secret.key_input(&bens));
+        assert_eq!(ann.key_input(&caras), caras_secret.key_input(&caras));
+        assert_ne!(bens_secret.key_input(&bens), caras_secret.key_input(&bens));
+        let own = ann.connection_ids().generate_cid();
+        assert!(ann.admits(from(1), &first(&own)) && ann.key_input(&own).is_none(), "no Retry was sent");
+        ann.retries(bens);
+        assert!(ann.admits(from(2), &first(&own)) && ann.key_input(&own).is_none(), "from elsewhere");
+        assert!(ann.admits(from(1), &first(&own)));
+        assert_eq!(ann.key_input(&own), bens_secret.key_input(&own));
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod gate;
 mod greet;
 mod hearings;
 mod hello;
+mod initial;
 mod knock;
 pub mod lan;
 mod link;

@@ -6,6 +6,8 @@ use crypto::SigningKey;
 use wire::{CircleId, DeviceId};
 use zeroize::Zeroizing;
 
+use crate::initial::InitialSecret;
+
 /// A connection id that proves who made it.
 pub(crate) type Pass = [u8; LENGTH];
 
@@ -19,6 +21,7 @@ pub(crate) struct InnerKey(Zeroizing<[u8; 32]>);
 pub(crate) struct InnerKeys {
     link: InnerKey,
     lane: InnerKey,
+    initial: InitialSecret,
 }
 
 /// What a pass opens, and nothing besides.
@@ -57,8 +60,17 @@ impl InnerKeys {
     ) -> Option<Self> {
         let secret = crypto::agree_static(own, other)?;
         let salt = [&circle.as_bytes()[..], caller, answerer.as_bytes()].concat();
-        let key = |purpose| InnerKey(crypto::derive_key(secret.as_ref(), &salt, purpose));
-        Some(Self { link: key("hexode pass 1 inner"), lane: key("hexode lane 1 inner") })
+        let key = |purpose| crypto::derive_key(secret.as_ref(), &salt, purpose);
+        Some(Self {
+            link: InnerKey(key("hexode pass 1 inner")),
+            lane: InnerKey(key("hexode lane 1 inner")),
+            initial: InitialSecret::new(key("hexode initial 1")),
+        })
+    }
+
+    /// Returns what goes into the keys of the caller's first packets.
+    pub(crate) fn initial(&self) -> &InitialSecret {
+        &self.initial
     }
 
     /// Returns the key for one purpose.

@@ -12,8 +12,8 @@ pub fn key_exchange_groups() -> Vec<String> {
 
 /// Returns the one provider: X25519MLKEM768 and nothing weaker, AES-256-GCM before all else.
 ///
-/// AES-128-GCM has to stay, since QUIC protects its very first packets with it under a public key (RFC 9001
-/// §5.2); as the session's suite it is only taken by an end that lacks AES-256.
+/// AES-128-GCM has to stay, since QUIC protects its very first packets with it (RFC 9001 §5.2); as the session's suite
+/// it is only taken by an end that lacks AES-256.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
     provider.kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];

@@ -253,6 +253,7 @@ impl Builder {
             transport_config: self.transport_config.clone(),
             token_key,
             token_store: Arc::new(noq::TokenMemoryCache::default()),
+            packet_gate: self.packet_gate.clone(),
         };
         let server_config = static_config.create_server_config(self.alpn_protocols);
         let metrics = EndpointMetrics::default();
@@ -1168,7 +1169,11 @@ impl Endpoint {
         let mut client_config = self
             .inner
             .static_config
-            .create_client_config(alpn_protocols, transport_config.clone());
+            .create_client_config(
+                alpn_protocols,
+                transport_config.clone(),
+                options.wrap_crypto.as_ref(),
+            );
         if let Some(id) = options.initial_dst_cid {
             client_config.initial_dst_cid_provider(Arc::new(move || id));
         }
@@ -1822,7 +1827,21 @@ pub struct ConnectOptions {
     transport_config: Option<QuicTransportConfig>,
     additional_alpns: Vec<Vec<u8>>,
     initial_dst_cid: Option<noq_proto::ConnectionId>,
+    wrap_crypto: Option<WrapCrypto>,
 }
+
+/// Changes the cryptography of one connection.
+#[derive(Clone, derive_more::Debug)]
+#[debug("WrapCrypto")]
+pub(crate) struct WrapCrypto(
+    pub(crate)  Arc<
+        dyn Fn(
+                Arc<dyn noq_proto::crypto::ClientConfig>,
+            ) -> Arc<dyn noq_proto::crypto::ClientConfig>
+            + Send
+            + Sync,
+    >,
+);
 
 /// Decides about datagrams before QUIC sees them.
 pub trait PacketGate: std::fmt::Debug + Send + Sync + 'static {
@@ -1831,6 +1850,12 @@ pub trait PacketGate: std::fmt::Debug + Send + Sync + 'static {
 
     /// Makes the generator of this endpoint's own connection ids.
     fn connection_ids(&self) -> Box<dyn noq_proto::ConnectionIdGenerator>;
+
+    /// Changes the cryptography of connections that come, of their first packets for example.
+    fn server_crypto(
+        self: Arc<Self>,
+        crypto: Arc<dyn noq_proto::crypto::ServerConfig>,
+    ) -> Arc<dyn noq_proto::crypto::ServerConfig>;
 }
 
 impl ConnectOptions {
@@ -1851,6 +1876,18 @@ impl ConnectOptions {
     /// Sets the connection id to which the first packet goes; it is random otherwise.
     pub fn with_initial_dst_cid(mut self, id: noq_proto::ConnectionId) -> Self {
         self.initial_dst_cid = Some(id);
+        self
+    }
+
+    /// Changes the connection's cryptography, that of its first packets for example.
+    pub fn with_crypto<F>(mut self, wrap: F) -> Self
+    where
+        F: Fn(Arc<dyn noq_proto::crypto::ClientConfig>) -> Arc<dyn noq_proto::crypto::ClientConfig>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.wrap_crypto = Some(WrapCrypto(Arc::new(wrap)));
         self
     }
 

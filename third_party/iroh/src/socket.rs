@@ -245,6 +245,7 @@ pub(crate) struct StaticConfig {
     #[debug("Arc<dyn TokenStore>")]
     pub(crate) token_store: Arc<dyn TokenStore>,
     pub(crate) transport_config: QuicTransportConfig,
+    pub(crate) packet_gate: Option<Arc<dyn crate::endpoint::PacketGate>>,
 }
 
 impl StaticConfig {
@@ -255,8 +256,11 @@ impl StaticConfig {
     ) -> noq_proto::ServerConfig {
         let mut quic_server_config = self.server_config.clone();
         quic_server_config.set_alpn_protocols(alpn_protocols);
-        let mut inner =
-            noq::ServerConfig::new(Arc::new(quic_server_config), self.token_key.clone());
+        let mut crypto: Arc<dyn noq_proto::crypto::ServerConfig> = Arc::new(quic_server_config);
+        if let Some(gate) = &self.packet_gate {
+            crypto = gate.clone().server_crypto(crypto);
+        }
+        let mut inner = noq::ServerConfig::new(crypto, self.token_key.clone());
         inner.transport_config(self.transport_config.to_inner_arc());
         inner
     }
@@ -266,10 +270,15 @@ impl StaticConfig {
         &self,
         alpn_protocols: Vec<Vec<u8>>,
         transport_config: Arc<noq::TransportConfig>,
+        wrap: Option<&crate::endpoint::WrapCrypto>,
     ) -> noq_proto::ClientConfig {
         let mut quic_client_config = self.client_config.clone();
         quic_client_config.set_alpn_protocols(alpn_protocols);
-        let mut inner = noq::ClientConfig::new(Arc::new(quic_client_config));
+        let mut crypto: Arc<dyn noq_proto::crypto::ClientConfig> = Arc::new(quic_client_config);
+        if let Some(wrap) = wrap {
+            crypto = wrap.0(crypto);
+        }
+        let mut inner = noq::ClientConfig::new(crypto);
         inner.transport_config(transport_config);
         inner.token_store(self.token_store.clone());
         inner
@@ -2203,6 +2212,7 @@ mod tests {
             token_key: Arc::new(RustlsTokenKey::new(rng, &crypto_provider).unwrap()),
             token_store: Arc::new(noq::TokenMemoryCache::default()),
             transport_config: QuicTransportConfig::default(),
+            packet_gate: None,
         };
         let server_config = static_config.create_server_config(vec![]);
         Options {
@@ -2618,6 +2628,7 @@ mod tests {
             token_key: Arc::new(RustlsTokenKey::new(&mut rand::rng(), &crypto_provider).unwrap()),
             token_store: Arc::new(noq::TokenMemoryCache::default()),
             transport_config: QuicTransportConfig::default(),
+            packet_gate: None,
         };
         let server_config = static_config.create_server_config(vec![ALPN.to_vec()]);
 

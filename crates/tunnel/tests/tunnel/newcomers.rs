@@ -181,7 +181,8 @@ fn nothing_a_newcomer_sends_is_heard_before_he_is_welcome() {
 fn an_invitation_passed_on_by_a_man_in_the_middle_lets_nobody_in() {
     let (ann, ben, circle) = (member(1), Device::new(2), config(1).circle);
     run(async {
-        let mallory = pq_endpoint(&key(66)).await;
+        // Whom Ben dials, he lets make the keys of his first packets.
+        let mallory = pq_endpoint_for(&invitation(), &key(66)).await;
         let hints = vec![(id(66), mallory.bound_sockets())];
         ben.send(Command::Knock { hints, knock: knock() });
         let from_ben = mallory.accept().await.unwrap().await.unwrap();

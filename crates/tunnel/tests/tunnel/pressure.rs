@@ -85,10 +85,11 @@ fn flood(to: SocketAddr, count: usize, sent: &AtomicUsize, stop: &AtomicBool) {
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h3".to_vec()];
-    let config = noq_proto::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).unwrap()));
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let endpoint_config = Arc::new(noq_proto::EndpointConfig::new(Arc::new(NoReset)));
     let keys = PassKeys::new(&key(3), crate::harness::config(1).circle, id(1));
+    let config = keys.protect(Arc::new(QuicClientConfig::try_from(config).unwrap()));
+    let config = noq_proto::ClientConfig::new(config);
     let mut bytes = Vec::new();
     for stamp in 1..=count as u64 {
         if stop.load(Ordering::Relaxed) {

@@ -9,10 +9,14 @@ use std::{
 };
 
 use crypto::SigningKey;
+use hexode_tunnel::fuzzing::{Answering, Calling, KeyInput};
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, SecretKey,
-    endpoint::{ConnectOptions, Connection, ConnectionError, RecvStream, SendStream, presets},
+    endpoint::{
+        Builder, ConnectOptions, Connection, ConnectionError, PacketGate, RecvStream, SendStream, presets,
+    },
 };
+use noq_proto::crypto::{ClientConfig, ServerConfig};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use wire::{Blob, CircleId, DeviceId, Signature};
 
@@ -32,8 +36,37 @@ pub(crate) fn provider(group: &'static dyn SupportedKxGroup) -> Arc<CryptoProvid
     Arc::new(CryptoProvider { kx_groups: vec![group], ..aws_lc_rs::default_provider() })
 }
 
+/// Lets all in, and has the keys of first packets of one caller.
+impl PacketGate for Input {
+    fn admits(&self, _: SocketAddr, _: &[u8]) -> bool {
+        true
+    }
+
+    fn connection_ids(&self) -> Box<dyn noq_proto::ConnectionIdGenerator> {
+        Box::new(noq_proto::RandomConnectionIdGenerator::new(8))
+    }
+
+    fn server_crypto(self: Arc<Self>, crypto: Arc<dyn ServerConfig>) -> Arc<dyn ServerConfig> {
+        Arc::new(Answering::new(crypto, self))
+    }
+}
+
 /// An endpoint that speaks the same QUIC as a tunnel.
 pub(crate) async fn endpoint(key: &SigningKey, provider: Arc<CryptoProvider>) -> Endpoint {
+    builder(key, provider).bind().await.unwrap()
+}
+
+/// An endpoint that understands the first packets of one caller.
+pub(crate) async fn endpoint_for(
+    caller: &SigningKey,
+    key: &SigningKey,
+    provider: Arc<CryptoProvider>,
+) -> Endpoint {
+    let keys = PassKeys::new(caller, crate::harness::config(1).circle, DeviceId::new(key.public()));
+    builder(key, provider).packet_gate(Arc::new(Input(keys.initial))).bind().await.unwrap()
+}
+
+fn builder(key: &SigningKey, provider: Arc<CryptoProvider>) -> Builder {
     Endpoint::builder(presets::Empty)
         .crypto_provider(provider)
         .secret_key(SecretKey::from_bytes(key.danger_seed()))
@@ -42,13 +75,14 @@ pub(crate) async fn endpoint(key: &SigningKey, provider: Arc<CryptoProvider>) ->
         .clear_ip_transports()
         .bind_addr("127.0.0.1:0")
         .unwrap()
-        .bind()
-        .await
-        .unwrap()
 }
 
 pub(crate) async fn pq_endpoint(key: &SigningKey) -> Endpoint {
     endpoint(key, provider(aws_lc_rs::kx_group::X25519MLKEM768)).await
+}
+
+pub(crate) async fn pq_endpoint_for(caller: &SigningKey, key: &SigningKey) -> Endpoint {
+    endpoint_for(caller, key, provider(aws_lc_rs::kx_group::X25519MLKEM768)).await
 }
 
 pub(crate) fn address_of(device: DeviceId, address: SocketAddr) -> EndpointAddr {
@@ -59,6 +93,17 @@ pub(crate) fn address_of(device: DeviceId, address: SocketAddr) -> EndpointAddr 
 pub(crate) struct PassKeys {
     inner: [u8; 32],
     outer: [u8; 32],
+    initial: [u8; 32],
+}
+
+/// What stands for the connection id in the keys of first packets: a secret before it.
+#[derive(Debug, Clone)]
+struct Input([u8; 32]);
+
+impl KeyInput for Input {
+    fn key_input(&self, id: &noq_proto::ConnectionId) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        Some([&self.0[..], id].concat().into())
+    }
 }
 
 impl PassKeys {
@@ -69,7 +114,13 @@ impl PassKeys {
         Self {
             inner: *crypto::derive_key(secret.as_ref(), &salt, "hexode pass 1 inner"),
             outer: *crypto::derive_key(device.as_bytes(), circle.as_bytes(), "hexode pass 1 outer"),
+            initial: *crypto::derive_key(secret.as_ref(), &salt, "hexode initial 1"),
         }
+    }
+
+    /// Protects first packets with keys that only the two ends have.
+    pub(crate) fn protect(&self, crypto: Arc<dyn ClientConfig>) -> Arc<dyn ClientConfig> {
+        Arc::new(Calling::new(crypto, Arc::new(Input(self.initial))))
     }
 
     pub(crate) fn pass(&self, stamp: u64) -> [u8; 20] {
@@ -106,8 +157,10 @@ pub(crate) async fn connecting_to(
     static STAMP: AtomicU64 = AtomicU64::new(1);
     let stamp = STAMP.fetch_add(1, Ordering::Relaxed);
     let device = DeviceId::new(*to.id.as_bytes());
-    let pass = PassKeys::new(caller, crate::harness::config(1).circle, device).pass(stamp);
-    let options = ConnectOptions::new().with_initial_dst_cid(noq_proto::ConnectionId::new(&pass));
+    let keys = PassKeys::new(caller, crate::harness::config(1).circle, device);
+    let options = ConnectOptions::new()
+        .with_initial_dst_cid(noq_proto::ConnectionId::new(&keys.pass(stamp)))
+        .with_crypto(move |crypto| keys.protect(crypto));
     Ok(endpoint.connect_with_opts(to, alpn, options).await?.await?)
 }
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use hexode_tunnel::{Class, Command, Config, Event, Timing};
-use iroh::endpoint::Connection;
+use iroh::endpoint::{ConnectOptions, Connection};
 use rustls::crypto::aws_lc_rs::kx_group;
 
 use crate::{harness::*, stranger::*};
@@ -81,7 +81,7 @@ fn whoever_offers_less_than_the_hybrid_key_exchange_is_not_talked_to() {
             no_session(&weak, &key(2), &ann, b"h3").await;
         }
         // Nor if he is dialled.
-        let weak = endpoint(&key(2), provider(kx_group::X25519)).await;
+        let weak = endpoint_for(&key(1), &key(2), provider(kx_group::X25519)).await;
         ann.send(Command::Know { device: id(2), addresses: weak.bound_sockets() });
         weak.accept().await.unwrap().await.map(drop).unwrap_err();
         ann.until_unreachable(id(2));
@@ -92,6 +92,31 @@ fn whoever_offers_less_than_the_hybrid_key_exchange_is_not_talked_to() {
         write(&mut send, &member_hello(&key(2), &exporter(&connection, circle, INITIATOR))).await;
         assert!(read(&mut recv).await.is_some());
     });
+}
+
+/// The observer of a path holds a member's first packet back and has its pass to himself.
+#[test]
+fn whoever_takes_the_pass_of_a_packet_that_he_held_back_gets_no_session() {
+    let (ann, ben) = pair();
+    let held = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    held.set_read_timeout(Some(LIMIT)).unwrap();
+    ben.send(Command::Know { device: ann.id, addresses: vec![held.local_addr().unwrap()] });
+    let mut packet = [0; 2048];
+    let length = held.recv(&mut packet).unwrap();
+    // Kind, version, length of the id, the id.
+    assert!(length >= 1200 && packet[0] & 0xf0 == 0xc0 && packet[1..6] == [0, 0, 0, 1, 20]);
+    let pass = noq_proto::ConnectionId::new(&packet[6..26]);
+    run(async {
+        let mallory = pq_endpoint(&key(3)).await;
+        let options = ConnectOptions::new().with_initial_dst_cid(pass);
+        let to = address_of(ann.id, ann.address);
+        let connecting = mallory.connect_with_opts(to, b"h3", options).await.unwrap();
+        let session = tokio::time::timeout(Duration::from_secs(2), connecting).await;
+        assert!(session.is_err(), "not one byte came back: {session:?}");
+    });
+    // The member himself comes in with the next.
+    ben.know(&ann);
+    ben.until_up(ann.id);
 }
 
 #[test]
