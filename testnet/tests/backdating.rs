@@ -9,6 +9,7 @@
 
 use hexode_testnet::{Person, World};
 use node::api;
+use wire::Frame;
 
 fn digest(world: &mut World, person: Person) -> String {
     let circle = world.first_circle(person);
@@ -49,6 +50,28 @@ fn what_a_removed_member_writes_on_is_void_on_every_device_also_with_help_from_i
         world.settle();
         assert_eq!(world.screen(person, "everyone"), "Cara: one\n");
     }
+}
+
+#[test]
+fn what_a_remover_said_before_it_was_known_that_he_is_one_counts_from_then_on() {
+    let mut world = World::new(82);
+    let [ann, cara, dave] = world.circle(["Ann", "Cara", "Dave"]);
+    world.send(dave, "everyone", "one");
+    world.settle();
+    // Cara hears where Dave's chain ends, and not why; Dave hears neither.
+    world.cut(ann, dave);
+    world.withhold(ann, |frame| matches!(frame, Frame::CharterEntries(_)));
+    world.remove(ann, dave).unwrap();
+    world.settle();
+    world.send(dave, "everyone", "two");
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Dave: one\nDave: two\n");
+    world.withhold(ann, |_| false);
+    world.cut(ann, cara);
+    world.mend(ann, cara);
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Dave: one\n");
+    assert_eq!(digest(&mut world, ann), digest(&mut world, cara));
 }
 
 #[test]
