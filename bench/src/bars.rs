@@ -10,6 +10,7 @@ pub(crate) mod file_kill;
 pub(crate) mod idle;
 pub(crate) mod kill;
 pub(crate) mod round_trip;
+pub(crate) mod squeeze;
 pub(crate) mod stream;
 pub(crate) mod stream_many;
 pub(crate) mod throughput;

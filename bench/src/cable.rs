@@ -112,6 +112,11 @@ pub(crate) fn address(end: End) -> Ipv4Addr {
     if FAR.is_some() { end.address() } else { Ipv4Addr::LOCALHOST }
 }
 
+/// Tells whether there is a cable between this end and the far one.
+pub(crate) fn is_there() -> bool {
+    FAR.is_some()
+}
+
 /// Makes a command that runs at the far end: beyond the cable, or just here.
 pub(crate) fn far(program: &str) -> Command {
     match FAR.as_deref() {
@@ -147,5 +152,6 @@ fn ip(words: &[&str]) -> Result<()> {
 static FAR: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(TOLD).ok());
 
 const TOLD: &str = "HEXODE_BENCH_FAR";
-const CABLE: &str = "cable";
+/// What the cable is called at either end.
+pub(crate) const CABLE: &str = "cable";
 const ETHERNET: u64 = 14;

@@ -50,6 +50,12 @@ impl Child {
         self.answers.recv().await.context("the other process ended")
     }
 
+    /// Gives an order in words and waits for the answer.
+    pub(crate) async fn ask(&mut self, words: &str) -> Result<String> {
+        writeln!(self.orders, "{words}").context("the other process takes no orders")?;
+        self.line().await
+    }
+
     /// Gives an order to a node and waits for its answer.
     pub(crate) async fn order(&mut self, order: &Order) -> Result<Answer> {
         self.tell(order)?;
@@ -96,4 +102,18 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Reads orders on a thread of its own, which ends with the process: reading cannot be called off.
+pub(crate) fn orders() -> mpsc::UnboundedReceiver<String> {
+    let (give, orders) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let Ok(line) = line else { return };
+            if give.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    orders
 }

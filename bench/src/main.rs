@@ -17,6 +17,7 @@ mod commits;
 mod endpoint;
 mod files;
 mod host;
+mod many;
 mod needles;
 mod node_role;
 mod pcap;
@@ -25,7 +26,10 @@ mod programs;
 mod samples;
 mod verdict;
 
-use std::{net::Ipv4Addr, process::ExitCode};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -64,6 +68,8 @@ enum Command {
     StreamEcho(bars::stream::EchoArgs),
     /// Very many data streams at a time, beside bare endpoints.
     StreamMany(bars::stream_many::Args),
+    /// Messages beside a file and bulk streams on a narrow cable; needs root for network namespaces.
+    SqueezeMessage(bars::squeeze::Args),
     /// What of a conversation can be read in files.
     Canary(bars::canary::Args),
     /// What of the demo can be read in its packets; needs root for a network namespace.
@@ -83,6 +89,12 @@ enum Command {
     /// Runs the programs that streams are joined with: one that echoes, one that swallows.
     #[command(hide = true)]
     Programs,
+    /// Runs the programs that open very many connections to an address.
+    #[command(hide = true)]
+    Clients { address: SocketAddr },
+    /// Runs the programs that take so many connections and swallow what comes.
+    #[command(hide = true)]
+    Sinks { most: usize },
 }
 
 fn main() -> ExitCode {
@@ -98,7 +110,11 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     // What is measured beside bare endpoints on the way between two devices.
-    if let Command::File(_) | Command::Stream(_) | Command::StreamEcho(_) = command
+    if let Command::File(_)
+    | Command::Stream(_)
+    | Command::StreamEcho(_)
+    | Command::StreamMany(_)
+    | Command::SqueezeMessage(_) = command
         && let Some(code) = cable::run_between()?
     {
         return Ok(code);
@@ -121,12 +137,15 @@ async fn measure(command: Command) -> Result<Option<Verdict>> {
         Command::Stream(args) => bars::stream::run(&args).await.map(Some),
         Command::StreamEcho(args) => bars::stream::echo(&args).await.map(Some),
         Command::StreamMany(args) => bars::stream_many::run(&args).await.map(Some),
+        Command::SqueezeMessage(args) => bars::squeeze::message(&args).await.map(Some),
         Command::Canary(args) => bars::canary::run(&args).await.map(Some),
         Command::Capture(args) => bars::capture::run(&args).map(Some),
         Command::Dht(args) => bars::dht::run(&args).await.map(Some),
         Command::Node(args) => node_role::run(args).await.map(|()| None),
         Command::Endpoint { bind } => endpoint::serve(bind).await.map(|()| None),
         Command::Programs => programs::serve().map(|()| None),
+        Command::Clients { address } => many::clients(address).await.map(|()| None),
+        Command::Sinks { most } => many::sinks(most).await.map(|()| None),
     }
 }
 

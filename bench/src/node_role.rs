@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use wire::{CircleId, ConversationId, DeviceId, MessageId};
 
 use crate::{
-    files,
+    child, files,
     host::{self, Host, PASSPHRASE, plain},
 };
 
@@ -63,7 +63,7 @@ pub(crate) enum Order {
     /// Put a file out.
     Save { message: MessageId, path: PathBuf },
     /// Offer a data stream.
-    OfferStream { name: String, to: String, target: String, flows: u32 },
+    OfferStream { name: String, to: String, target: String, udp: bool, class: api::StreamClass, flows: u32 },
     /// Listen for programs that want what another offers.
     OpenStream { stream: String },
     /// List all messages of a conversation, in its order.
@@ -145,7 +145,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         }
         Ok::<_, anyhow::Error>(())
     });
-    let mut orders = orders();
+    let mut orders = child::orders();
     while let Some(line) = orders.recv().await {
         let order: Order = serde_json::from_str(&line)?;
         let last = matches!(order, Order::Stop);
@@ -166,20 +166,6 @@ fn say(answer: &Answer) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(&line)?;
     Ok(out.flush()?)
-}
-
-/// Reads orders on a thread of its own, which ends with the process: reading cannot be called off.
-fn orders() -> mpsc::UnboundedReceiver<String> {
-    let (give, orders) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            let Ok(line) = line else { return };
-            if give.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    orders
 }
 
 struct Role {
@@ -272,12 +258,14 @@ impl Role {
                 return Ok(Answer::File { file: Box::new(file) });
             }
             Order::Save { message, path } => files::save(&node, self.circle()?, message, &path).await?,
-            Order::OfferStream { name, to, target, flows } => {
+            Order::OfferStream { name, to, target, udp, class, flows } => {
+                let target =
+                    if udp { api::StreamTarget::Udp(target) } else { api::StreamTarget::Tcp(target) };
                 let offer = api::NewStreamOffer {
                     name,
-                    target: api::StreamTarget::Tcp(target),
+                    target,
                     label: None,
-                    class: api::StreamClass::File,
+                    class,
                     rate: 0,
                     flows: Some(flows),
                     members: vec![to],

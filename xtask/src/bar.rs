@@ -28,6 +28,7 @@ const BARS: &[Bar] = &[
     measured::STREAM,
     measured::STREAM_ECHO,
     measured::STREAM_MANY,
+    measured::SQUEEZE_MESSAGE,
     measured::IDLE,
     measured::CANARY,
     strangers::BAR,

@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::ci::is_root;
+
 /// Returns the workspace's folder: of the clone that is run, which need not be the one that was compiled when
 /// several share a target folder.
 pub(crate) fn root() -> &'static Path {
@@ -58,6 +60,18 @@ pub(crate) fn has(program: &str) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).with_context(|| format!("{program} did not start")),
     }
+}
+
+/// Makes sure that a program is there which something is measured beside: installs its package where that can be, and says so.
+pub(crate) fn need(program: &str, package: &str) -> Result<()> {
+    if has(program)? {
+        return Ok(());
+    }
+    let hint =
+        format!("this is measured beside {program}, which is not here\nHint: install the package {package}");
+    ensure!(is_root() && has("apt-get")?, "{hint}");
+    println!("{program} is not here: installing {package}");
+    run(command("apt-get").args(["install", "--yes", "--no-install-recommends", package])).context(hint)
 }
 
 /// Returns what `cargo metadata` says about the workspace's own packages.

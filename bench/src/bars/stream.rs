@@ -122,8 +122,9 @@ fn one(client: &mut TcpStream, message: &[u8; BYTES]) -> Result<Duration> {
 
 /// Lets Ben offer Ann a target, and Ann listen for it; returns where.
 async fn joined(pair: &mut Pair, target: &str) -> Result<String> {
+    let (name, to, target) = ("beans".into(), "Ann".into(), target.into());
     let order =
-        Order::OfferStream { name: "beans".into(), to: "Ann".into(), target: target.into(), flows: 256 };
+        Order::OfferStream { name, to, target, udp: false, class: api::StreamClass::File, flows: 256 };
     pair.ben.order(&order).await?;
     let open = api::OpenStream { stream: "Ben/beans".into(), ..api::OpenStream::default() };
     Ok(pair.ann.node.open_stream(pair.circle, open).await.map_err(plain)?.address)
