@@ -94,12 +94,26 @@ impl Args {
                 },
             }
         }
-        // What was written and not sent is there the next time.
-        app.keep_draft();
-        for ask in app.asks().into_iter().filter(|ask| matches!(ask, Ask::Keep(..))) {
-            carry_out(&session, &mut app, ask).await;
-        }
-        Ok(())
+        end(&session, &mut app).await
+    }
+}
+
+/// Does what was asked for in the last moment, and keeps what was written and not sent.
+async fn end(session: &Session, app: &mut App) -> Result<(), Failure> {
+    app.notice = None;
+    for ask in app.asks().into_iter().filter(Ask::is_act) {
+        carry_out(session, app, ask).await;
+    }
+    // After this screen nobody would see what failed.
+    let failed = app.notice.take();
+    app.keep_draft();
+    for ask in app.asks().into_iter().filter(Ask::is_act) {
+        carry_out(session, app, ask).await;
+    }
+    match failed {
+        Some(message) => Err(Failure::new(ErrorKind::Config, message)
+            .hint("a text that could not be sent is kept as a draft, unless the node is gone or locked")),
+        None => Ok(()),
     }
 }
 
@@ -129,7 +143,7 @@ async fn carry_out(session: &Session, app: &mut App, ask: Ask) {
 }
 
 async fn try_carry_out(session: &Session, app: &mut App, ask: &Ask) -> Result<(), Failure> {
-    let (client, circle, open) = (&session.client, app.circle.id, app.open);
+    let (client, circle) = (&session.client, app.circle.id);
     let page = |before, limit| PageQuery { before, limit: Some(limit) };
     match ask {
         Ask::Overview => {
@@ -138,21 +152,23 @@ async fn try_carry_out(session: &Session, app: &mut App, ask: &Ask) -> Result<()
             let conversations = client.conversations(circle).await?;
             app.show_overview(client.circle(circle).await?, conversations, members, tunnels);
         }
-        Ask::Open => app.show_open(client.page(circle, open, &page(None, PAGE)).await?),
-        Ask::Newest => {
-            let newest = client.page(circle, open, &page(None, PAGE)).await?;
+        Ask::Open(of) => app.show_open(*of, client.page(circle, *of, &page(None, PAGE)).await?),
+        Ask::Newest(of) => {
+            let newest = client.page(circle, *of, &page(None, PAGE)).await?;
             let width = app.drawn.width;
-            app.show_newest(newest, |timeline| timeline.lines(width).len());
+            app.show_newest(*of, newest, |timeline| timeline.lines(width).len());
         }
-        Ask::Older(first) => app.show_older(client.page(circle, open, &page(Some(*first), PAGE)).await?),
-        Ask::Send(text) => {
-            let send = api::Send { to: open.to_string(), text: text.clone() };
+        Ask::Older(of, first) => {
+            app.show_older(*of, client.page(circle, *of, &page(Some(*first), PAGE)).await?);
+        }
+        Ask::Send(to, text) => {
+            let send = api::Send { to: to.to_string(), text: text.clone() };
             app.show_sent(&client.send(circle, &send).await?);
         }
-        Ask::Reply(id, text) => {
+        Ask::Reply(_, id, text) => {
             app.show_sent(&client.reply(circle, *id, &api::Text { text: text.clone() }).await?);
         }
-        Ask::Edit(id, text) => {
+        Ask::Edit(_, id, text) => {
             app.show_sent(&client.edit(circle, *id, &api::Text { text: text.clone() }).await?);
         }
         Ask::React(id, Some(sign)) => {
@@ -168,9 +184,9 @@ async fn try_carry_out(session: &Session, app: &mut App, ask: &Ask) -> Result<()
             client.wipe().await?;
             app.over = true;
         }
-        Ask::MarkRead => {
-            client.mark_read(circle, open).await?;
-            app.show_read();
+        Ask::MarkRead(of) => {
+            client.mark_read(circle, *of).await?;
+            app.show_read(*of);
         }
     }
     Ok(())

@@ -10,32 +10,41 @@ use wire::{ConversationId, MessageId};
 use super::{input::Input, timeline::Timeline};
 
 /// Something to ask the node.
+///
+/// Each names the conversation it is about: by the time it is asked, the person may have opened another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ask {
     /// Circle, conversations, members and tunnels.
     Overview,
-    /// The newest part of the open conversation, from the beginning of the screen's life on it.
-    Open,
+    /// The newest part of a conversation that was opened.
+    Open(ConversationId),
     /// The newest part of it again, to merge with what is shown.
-    Newest,
+    Newest(ConversationId),
     /// The part before a message.
-    Older(MessageId),
-    /// Send the text to the open conversation.
-    Send(String),
+    Older(ConversationId, MessageId),
+    /// Send a text.
+    Send(ConversationId, String),
     /// Answer a message.
-    Reply(MessageId, String),
+    Reply(ConversationId, MessageId, String),
     /// Give one's own message another text.
-    Edit(MessageId, String),
+    Edit(ConversationId, MessageId, String),
     /// Put a sign under a message, or take it away.
     React(MessageId, Option<&'static str>),
     /// Take one's own message back.
     Delete(MessageId),
     /// Keep what was written and not sent.
     Keep(ConversationId, String),
-    /// Mark the open conversation as read.
-    MarkRead,
+    /// Mark a conversation as read.
+    MarkRead(ConversationId),
     /// Destroy the vault.
     Wipe,
+}
+
+impl Ask {
+    /// Tells whether it changes something, and does not only bring up what is shown.
+    pub(super) fn is_act(&self) -> bool {
+        !matches!(self, Self::Overview | Self::Open(_) | Self::Newest(_) | Self::Older(..))
+    }
 }
 
 /// What lies over the timeline.
@@ -122,7 +131,7 @@ impl App {
             focused: true,
             loading: true,
             drawn: Drawn::default(),
-            asks: vec![Ask::Overview, Ask::Open],
+            asks: vec![Ask::Overview, Ask::Open(open)],
         }
     }
 
@@ -130,7 +139,11 @@ impl App {
     pub(super) fn asks(&mut self) -> Vec<Ask> {
         let mut asks: Vec<Ask> = Vec::new();
         for ask in self.asks.drain(..) {
-            if !asks.contains(&ask) || matches!(ask, Ask::Send(_) | Ask::Reply(..)) {
+            if let Ask::Keep(of, _) = &ask {
+                // Of one conversation's drafts the last one counts.
+                asks.retain(|asked| !matches!(asked, Ask::Keep(other, _) if other == of));
+            }
+            if !asks.contains(&ask) || matches!(ask, Ask::Send(..) | Ask::Reply(..)) {
                 asks.push(ask);
             }
         }
@@ -153,19 +166,19 @@ impl App {
             Event::Conversation { circle, conversation } if circle == self.circle.id => {
                 self.asks.push(Ask::Overview);
                 if conversation == self.open {
-                    self.asks.push(Ask::Newest);
+                    self.asks.push(Ask::Newest(self.open));
                 }
             }
             Event::Message { circle, message } if circle == self.circle.id => {
                 self.asks.push(Ask::Overview);
                 if message.conversation == self.open {
-                    self.asks.push(Ask::Newest);
+                    self.asks.push(Ask::Newest(self.open));
                 }
             }
             Event::Receipt { circle, conversation, .. }
                 if circle == self.circle.id && conversation == self.open =>
             {
-                self.asks.push(Ask::Newest);
+                self.asks.push(Ask::Newest(self.open));
             }
             Event::Roster { circle } | Event::Standing { circle, .. } | Event::Tunnel { circle, .. }
                 if circle == self.circle.id =>
@@ -190,7 +203,7 @@ impl App {
             Event::Unlocked | Event::Missed { .. } => {
                 self.locked = false;
                 self.notice = None;
-                self.asks.extend([Ask::Overview, Ask::Open]);
+                self.asks.extend([Ask::Overview, Ask::Open(self.open)]);
             }
             _ => {}
         }
@@ -317,9 +330,9 @@ impl App {
             self.timeline.first_unread = None;
             self.timeline.chosen = None;
             self.asks.push(match &self.purpose {
-                Purpose::New => Ask::Send(text),
-                Purpose::Reply(id, _) => Ask::Reply(*id, text),
-                Purpose::Edit(id) => Ask::Edit(*id, text),
+                Purpose::New => Ask::Send(self.open, text),
+                Purpose::Reply(id, _) => Ask::Reply(self.open, *id, text),
+                Purpose::Edit(id) => Ask::Edit(self.open, *id, text),
             });
             self.drop_purpose();
         }
@@ -406,7 +419,7 @@ impl App {
             self.open = next;
             self.timeline = Timeline::default();
             self.loading = true;
-            self.asks.push(Ask::Open);
+            self.asks.push(Ask::Open(next));
         }
     }
 
@@ -421,7 +434,7 @@ impl App {
             && let Some(first) = self.timeline.messages.first()
         {
             self.loading = true;
-            self.asks.push(Ask::Older(first.id));
+            self.asks.push(Ask::Older(self.open, first.id));
         }
         self.mark_read();
     }
@@ -430,7 +443,7 @@ impl App {
     fn mark_read(&mut self) {
         let unread = self.conversation().is_some_and(|conversation| conversation.unread > 0);
         if unread && self.focused && !self.loading && self.timeline.scroll == 0 && self.overlay.is_none() {
-            self.asks.push(Ask::MarkRead);
+            self.asks.push(Ask::MarkRead(self.open));
         }
     }
 
@@ -459,14 +472,19 @@ impl App {
         self.mark_read();
     }
 
-    pub(super) fn show_open(&mut self, page: Page) {
-        let unread = self.conversation().map_or(0, |conversation| conversation.unread);
-        self.timeline = Timeline::new(page, unread);
-        self.loading = false;
-        self.mark_read();
+    pub(super) fn show_open(&mut self, of: ConversationId, page: Page) {
+        if of == self.open {
+            let unread = self.conversation().map_or(0, |conversation| conversation.unread);
+            self.timeline = Timeline::new(page, unread);
+            self.loading = false;
+            self.mark_read();
+        }
     }
 
-    pub(super) fn show_newest(&mut self, page: Page, lines: impl Fn(&Timeline) -> usize) {
+    pub(super) fn show_newest(&mut self, of: ConversationId, page: Page, lines: impl Fn(&Timeline) -> usize) {
+        if of != self.open {
+            return;
+        }
         let before = lines(&self.timeline);
         self.timeline.newest(page);
         if self.timeline.scroll > 0 {
@@ -477,37 +495,41 @@ impl App {
         self.mark_read();
     }
 
-    pub(super) fn show_older(&mut self, page: Page) {
-        self.timeline.older(page);
-        self.loading = false;
+    pub(super) fn show_older(&mut self, of: ConversationId, page: Page) {
+        if of == self.open {
+            self.timeline.older(page);
+            self.loading = false;
+        }
     }
 
     pub(super) fn show_sent(&mut self, message: &Message) {
         if message.conversation == self.open {
-            self.asks.push(Ask::Newest);
+            self.asks.push(Ask::Newest(self.open));
         }
     }
 
-    pub(super) fn show_read(&mut self) {
-        let open = self.open;
-        for conversation in self.conversations.iter_mut().filter(|conversation| conversation.id == open) {
+    pub(super) fn show_read(&mut self, of: ConversationId) {
+        for conversation in self.conversations.iter_mut().filter(|conversation| conversation.id == of) {
             conversation.unread = 0;
         }
     }
 
     /// Says what went wrong; a text that could not be sent comes back into the draft, and is what it was to be.
     pub(super) fn show_failure(&mut self, ask: Ask, message: String) {
-        self.loading = false;
         self.notice = Some(message);
         match ask {
-            Ask::Send(text) => self.take_back(&text),
-            Ask::Reply(id, text) => {
+            Ask::Open(of) | Ask::Older(of, _) if of == self.open => self.loading = false,
+            Ask::Send(of, text) | Ask::Reply(of, _, text) | Ask::Edit(of, _, text) if of != self.open => {
+                self.take_back_aside(of, &text);
+            }
+            Ask::Send(_, text) => self.take_back(&text),
+            Ask::Reply(_, id, text) => {
                 self.take_back(&text);
                 let to = self.timeline.messages.iter().find(|message| message.id == id);
                 let name = to.map_or_else(String::new, |message| crate::text::line(&message.member_name));
                 self.purpose = Purpose::Reply(id, name);
             }
-            Ask::Edit(id, text) => self.begin_edit(id, &text),
+            Ask::Edit(_, id, text) => self.begin_edit(id, &text),
             _ => {}
         }
     }
@@ -517,6 +539,18 @@ impl App {
         let draft = self.draft();
         draft.home();
         draft.insert(text);
+    }
+
+    /// Puts a text back into the draft of a conversation that is not open, where alone it may go from there.
+    fn take_back_aside(&mut self, of: ConversationId, text: &str) {
+        let draft = self.drafts.entry(of).or_default();
+        draft.home();
+        draft.insert(text);
+        self.asks.push(Ask::Keep(of, draft.text()));
+        let title = self.conversations.iter().find(|conversation| conversation.id == of);
+        if let (Some(title), Some(notice)) = (title, &mut self.notice) {
+            *notice = format!("not sent to {}: {notice}", crate::text::line(&title.title));
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use super::{
 
 /// Noon, on a day that is the same in all but the outermost time zones.
 const NOON: u64 = 1_795_435_200_000;
+const EVERYONE: ConversationId = ConversationId::new([9; 32]);
+const BEN: ConversationId = ConversationId::new([1; 32]);
 const NAMES: [&str; 3] = ["Ann", "Ben", "王小明"];
 
 fn device(of: u8) -> Device {
@@ -136,24 +138,27 @@ fn app() -> App {
         full: false,
         devices: vec![device(of)],
     });
-    let mut app = App::new(circle(), conversations.clone(), ConversationId::new([9; 32]));
-    assert_eq!(app.asks(), [Ask::Overview, Ask::Open]);
+    let mut app = App::new(circle(), conversations.clone(), EVERYONE);
+    assert_eq!(app.asks(), [Ask::Overview, Ask::Open(EVERYONE)]);
     app.show_overview(circle(), conversations, members.collect(), vec![tunnel(1), tunnel(2)]);
-    app.show_open(Page {
-        messages: vec![
-            message(
-                0,
-                0,
-                "Hello everyone, this is long enough to be set in several lines, in every window.",
-                2,
-            ),
-            message(1, 1, "one\ntwo", 0),
-            message(2, 0, "short", 1),
-            message(3, 1, "evil \u{1b}[31m red \u{202e}txt.exe", 0),
-            message(4, 2, "你好，世界：這是一條很長的訊息，每個字佔兩個欄位，所以要換行。 👩‍👩‍👧", 0),
-        ],
-        more: false,
-    });
+    app.show_open(
+        EVERYONE,
+        Page {
+            messages: vec![
+                message(
+                    0,
+                    0,
+                    "Hello everyone, this is long enough to be set in several lines, in every window.",
+                    2,
+                ),
+                message(1, 1, "one\ntwo", 0),
+                message(2, 0, "short", 1),
+                message(3, 1, "evil \u{1b}[31m red \u{202e}txt.exe", 0),
+                message(4, 2, "你好，世界：這是一條很長的訊息，每個字佔兩個欄位，所以要換行。 👩‍👩‍👧", 0),
+            ],
+            more: false,
+        },
+    );
     app
 }
 
@@ -241,8 +246,9 @@ fn conversations_messages_and_the_draft_stand_side_by_side() {
 fn a_chosen_message_is_answered_edited_marked_and_taken_back() {
     let mut app = app();
     app.asks();
-    let asks =
-        |app: &mut App| -> Vec<Ask> { app.asks().into_iter().filter(|ask| *ask != Ask::MarkRead).collect() };
+    let asks = |app: &mut App| -> Vec<Ask> {
+        app.asks().into_iter().filter(|ask| *ask != Ask::MarkRead(EVERYONE)).collect()
+    };
     press(&mut app, KeyCode::F(5));
     assert_eq!(app.notice.as_deref(), Some("F3 chooses a message"));
     let theirs = app.timeline.messages.iter().rfind(|message| !message.mine).unwrap().clone();
@@ -262,14 +268,17 @@ fn a_chosen_message_is_answered_edited_marked_and_taken_back() {
     press(&mut app, KeyCode::F(7));
     press(&mut app, KeyCode::F(6));
     assert_eq!(app.notice.as_deref(), Some("only its author does that"));
-    assert_eq!(asks(&mut app), [Ask::Reply(theirs.id, "yes".into()), Ask::React(theirs.id, Some("👍"))]);
+    assert_eq!(
+        asks(&mut app),
+        [Ask::Reply(EVERYONE, theirs.id, "yes".into()), Ask::React(theirs.id, Some("👍"))]
+    );
 
     choose(&mut app, mine.id);
     press(&mut app, KeyCode::F(6));
     write(&mut app, "!");
     press(&mut app, KeyCode::Enter);
     let text = format!("{}!", mine.text.unwrap());
-    assert_eq!(asks(&mut app), [Ask::Edit(mine.id, text)]);
+    assert_eq!(asks(&mut app), [Ask::Edit(EVERYONE, mine.id, text)]);
     choose(&mut app, mine.id);
     press(&mut app, KeyCode::F(8));
     press(&mut app, KeyCode::F(4));
@@ -293,13 +302,13 @@ fn what_could_not_be_sent_is_still_what_it_was_to_be() {
     let said = |app: &mut App| -> Ask {
         app.asks();
         press(app, KeyCode::Enter);
-        app.asks().into_iter().find(|ask| *ask != Ask::MarkRead).unwrap()
+        app.asks().into_iter().find(|ask| *ask != Ask::MarkRead(EVERYONE)).unwrap()
     };
     write(&mut app, "a draft");
     choose(&mut app, mine.id);
     press(&mut app, KeyCode::F(6));
     write(&mut app, "!");
-    let edit = Ask::Edit(mine.id, format!("{}!", mine.text.unwrap()));
+    let edit = Ask::Edit(EVERYONE, mine.id, format!("{}!", mine.text.unwrap()));
     assert_eq!(said(&mut app), edit);
     assert_eq!(app.draft().text(), "a draft");
     app.show_failure(edit.clone(), "the disk is full".into());
@@ -319,9 +328,9 @@ fn what_could_not_be_sent_is_still_what_it_was_to_be() {
     while !app.draft().is_empty() {
         press(&mut app, KeyCode::Backspace);
     }
-    app.show_failure(Ask::Reply(theirs.id, "yes".into()), "the disk is full".into());
+    app.show_failure(Ask::Reply(EVERYONE, theirs.id, "yes".into()), "the disk is full".into());
     assert!(screen(&mut app, 60, 16).contains("Answer to"));
-    assert_eq!(said(&mut app), Ask::Reply(theirs.id, "yes".into()));
+    assert_eq!(said(&mut app), Ask::Reply(EVERYONE, theirs.id, "yes".into()));
 }
 
 #[test]
@@ -405,8 +414,8 @@ fn every_window_is_drawn_whatever_its_size() {
 #[test]
 fn what_is_shown_to_the_end_is_read() {
     let mut app = app();
-    assert_eq!(app.asks(), [Ask::MarkRead]);
-    app.show_read();
+    assert_eq!(app.asks(), [Ask::MarkRead(EVERYONE)]);
+    app.show_read(EVERYONE);
     assert_eq!(app.conversations[0].unread, 0);
     app.handle_focus(true);
     assert_eq!(app.asks(), []);
@@ -414,10 +423,10 @@ fn what_is_shown_to_the_end_is_read() {
     // Not while nobody looks.
     app.handle_focus(false);
     app.conversations[0].unread = 1;
-    app.show_newest(Page { messages: vec![message(5, 1, "psst", 0)], more: false }, |_| 0);
+    app.show_newest(EVERYONE, Page { messages: vec![message(5, 1, "psst", 0)], more: false }, |_| 0);
     assert_eq!(app.asks(), []);
     app.handle_focus(true);
-    assert_eq!(app.asks(), [Ask::MarkRead]);
+    assert_eq!(app.asks(), [Ask::MarkRead(EVERYONE)]);
 }
 
 #[test]
@@ -431,11 +440,65 @@ fn a_text_is_sent_and_comes_back_if_it_could_not_be() {
     app.handle_key(KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT));
     write(&mut app, "Ben");
     press(&mut app, KeyCode::Enter);
-    assert_eq!(app.asks(), [Ask::Send(" hi\nBen".into())]);
+    assert_eq!(app.asks(), [Ask::Send(EVERYONE, " hi\nBen".into())]);
     write(&mut app, " and more");
-    app.show_failure(Ask::Send(" hi\nBen".into()), "the disk is full".into());
+    app.show_failure(Ask::Send(EVERYONE, " hi\nBen".into()), "the disk is full".into());
     assert_eq!(app.draft().text(), " hi\nBen and more");
     assert!(screen(&mut app, 80, 24).contains("the disk is full"));
+}
+
+#[test]
+fn what_was_said_goes_where_it_was_said_whatever_is_opened_in_the_same_breath() {
+    let mut app = app();
+    app.show_read(EVERYONE);
+    app.asks();
+    write(&mut app, "for everyone");
+    press(&mut app, KeyCode::Enter);
+    press(&mut app, KeyCode::Tab);
+    write(&mut app, "for Ben");
+    press(&mut app, KeyCode::Enter);
+    let asks = app.asks();
+    let said = [Ask::Send(EVERYONE, "for everyone".into()), Ask::Send(BEN, "for Ben".into())];
+    assert_eq!(asks, [said[0].clone(), Ask::Open(BEN), said[1].clone()]);
+
+    // What could not be sent waits where it belongs, in the vault, too, and nowhere else.
+    app.show_failure(said[0].clone(), "the disk is full".into());
+    assert_eq!(app.notice.as_deref(), Some("not sent to Friends: the disk is full"));
+    assert_eq!(app.draft().text(), "");
+    assert_eq!(app.asks(), [Ask::Keep(EVERYONE, "for everyone".into())]);
+    press(&mut app, KeyCode::BackTab);
+    assert_eq!(app.draft().text(), "for everyone");
+
+    // So does an answer, and another text for a message.
+    press(&mut app, KeyCode::Tab);
+    app.asks();
+    let id = message(1, 1, "", 0).id;
+    for ask in [Ask::Reply(EVERYONE, id, "yes, ".into()), Ask::Edit(EVERYONE, id, "no, ".into())] {
+        app.show_failure(ask, "the disk is full".into());
+    }
+    assert_eq!((app.draft().text().as_str(), app.writing()), ("", None));
+    assert_eq!(app.asks(), [Ask::Keep(EVERYONE, "no, yes, for everyone".into())]);
+}
+
+#[test]
+fn what_comes_for_another_conversation_is_not_shown_in_the_open_one() {
+    let mut app = app();
+    app.show_read(EVERYONE);
+    app.conversations[1].unread = 1;
+    press(&mut app, KeyCode::Tab);
+    app.asks();
+    let page = || Page { messages: vec![message(7, 1, "stray", 0)], more: true };
+    app.show_newest(EVERYONE, page(), |_| 0);
+    app.show_older(EVERYONE, page());
+    app.show_open(EVERYONE, page());
+    app.show_failure(Ask::Open(EVERYONE), "gone".into());
+    assert!(app.timeline.messages.is_empty());
+    app.handle_focus(true);
+    assert_eq!(app.asks(), [], "nothing is read before it is shown");
+    app.show_open(BEN, Page { messages: Vec::new(), more: false });
+    assert_eq!(app.asks(), [Ask::MarkRead(BEN)]);
+    app.show_read(EVERYONE);
+    assert_eq!(app.conversations[1].unread, 1);
 }
 
 #[test]
@@ -452,7 +515,7 @@ fn a_locked_node_leaves_nothing_on_the_screen() {
     app.asks();
     assert_eq!(app.draft().text(), "a draft");
     app.handle_event(Event::Unlocked);
-    assert_eq!(app.asks(), [Ask::Overview, Ask::Open]);
+    assert_eq!(app.asks(), [Ask::Overview, Ask::Open(EVERYONE)]);
 }
 
 #[test]
@@ -462,8 +525,8 @@ fn each_conversation_keeps_its_draft() {
     write(&mut app, "for everyone");
     press(&mut app, KeyCode::Tab);
     // It is kept in the vault, too.
-    let kept = Ask::Keep(ConversationId::new([9; 32]), "for everyone".into());
-    assert_eq!((app.draft().text().as_str(), app.asks()), ("", vec![kept, Ask::Open]));
+    let kept = Ask::Keep(EVERYONE, "for everyone".into());
+    assert_eq!((app.draft().text().as_str(), app.asks()), ("", vec![kept, Ask::Open(BEN)]));
     press(&mut app, KeyCode::BackTab);
     press(&mut app, KeyCode::BackTab);
     assert_eq!(app.open, ConversationId::new([2; 32]));
@@ -475,16 +538,16 @@ fn each_conversation_keeps_its_draft() {
 fn old_messages_load_on_the_way_up_and_stay_before_the_eyes() {
     let mut app = app();
     let part = |from: u64| (from..from + 100).map(|seq| message(seq, 1, "text", 0)).collect();
-    app.show_open(Page { messages: part(200), more: true });
+    app.show_open(EVERYONE, Page { messages: part(200), more: true });
     screen(&mut app, 60, 16);
     app.asks();
     for _ in 0..20 {
         press(&mut app, KeyCode::PageUp);
     }
     let first = app.timeline.messages[0].id;
-    assert_eq!(app.asks(), [Ask::Older(first)], "asked once, however often the key is pressed");
+    assert_eq!(app.asks(), [Ask::Older(EVERYONE, first)], "asked once, however often the key is pressed");
     let before = screen(&mut app, 60, 16);
-    app.show_older(Page { messages: part(100), more: false });
+    app.show_older(EVERYONE, Page { messages: part(100), more: false });
     assert_eq!(app.timeline.messages.len(), 200);
     // What was at the top is at the top, without the rule above the first of a day.
     let rows = |screen: &str| screen.lines().skip(3).take(8).map(str::to_owned).collect::<Vec<_>>();
@@ -493,7 +556,7 @@ fn old_messages_load_on_the_way_up_and_stay_before_the_eyes() {
 
     let newest = (250..301).map(|seq| message(seq, 1, "text", 0)).collect();
     let lines = |timeline: &super::timeline::Timeline| timeline.lines(40).len();
-    app.show_newest(Page { messages: newest, more: true }, lines);
+    app.show_newest(EVERYONE, Page { messages: newest, more: true }, lines);
     assert_eq!(rows(&screen(&mut app, 60, 16)), rows(&seen));
     press(&mut app, KeyCode::Esc);
     assert_eq!(app.timeline.scroll, 0);
