@@ -27,9 +27,9 @@ pub(super) async fn vault(State(desk): State<Desk>) -> Result<Json<Vault>, Refus
 pub(super) async fn create(
     State(desk): State<Desk>,
     Body(body): Body<Passphrase>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<Response, Refusal> {
     desk.node.create(body.passphrase).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(opened())
 }
 
 /// Opens the vault.
@@ -40,15 +40,17 @@ pub(super) async fn unlock(
     stranger: Option<Extension<Stranger>>,
     Body(body): Body<Passphrase>,
 ) -> Result<Response, Refusal> {
-    let opened = match stranger {
+    let by_this = match stranger {
         Some(_) => desk.node.unlock_by_stranger(body.passphrase).await?,
         None => desk.node.unlock_by(body.passphrase).await?,
     };
+    Ok(if by_this { opened() } else { StatusCode::NO_CONTENT.into_response() })
+}
+
+fn opened() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if opened {
-        response.extensions_mut().insert(OpenedBy);
-    }
-    Ok(response)
+    response.extensions_mut().insert(OpenedBy);
+    response
 }
 
 /// Closes all tunnels and the vault and drops the keys from memory.

@@ -254,9 +254,9 @@ impl Gate {
         match &caller {
             Some(Caller { token: None, secret }) if while_closed(&method, &path) => {
                 if opens(&method, &path) {
-                    // Who opens it keeps his session, whichever vault it is then: nobody who looks on shall see whether the
-                    // passphrase was the one that empties it.
-                    self.tickets.remember(secret, Standing::Waiting);
+                    let secret = secret.clone();
+                    request.extensions_mut().insert(Caller { token: None, secret: secret.clone() });
+                    return self.open_again(secret, request, next).await;
                 }
             }
             Some(Caller { token: None, .. }) => return Refusal(closed()).into_response(),
@@ -274,6 +274,24 @@ impl Gate {
             request.extensions_mut().insert(caller);
         }
         next.run(request).await
+    }
+
+    /// Lets somebody with a session open the vault. He keeps it, whichever vault it is then: nobody who looks on shall see whether the
+    /// passphrase was the one that empties it.
+    async fn open_again(self: &Arc<Self>, secret: String, request: Request, next: Next) -> Response {
+        // Before: what the page asks as soon as it hears that the vault is open is asked by the same session.
+        let before = self.tickets.standing(&secret, now_ms());
+        self.tickets.remember(&secret, Standing::Waiting);
+        let gate = Arc::clone(self);
+        // Whoever hangs up learns no more than who waits.
+        let opened = tokio::spawn(async move {
+            let response = next.run(request).await;
+            if response.extensions().get::<OpenedBy>().is_none() {
+                gate.tickets.put_back(&secret, before);
+            }
+            response
+        });
+        opened.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
 
     /// Lets somebody without a session try a passphrase; who knows it gets one.

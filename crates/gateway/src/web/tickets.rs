@@ -68,6 +68,20 @@ impl Tickets {
         kept.sessions.push_back((wanted, standing));
     }
 
+    /// Lets a session that waits be again what it was before, unless it has become something else meanwhile.
+    pub(super) fn put_back(&self, secret: &str, before: Option<Standing>) {
+        let wanted = hash(secret);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = kept.sessions.iter().position(|session| *session == (wanted, Standing::Waiting))
+        else {
+            return;
+        };
+        match (before, kept.sessions.get_mut(at)) {
+            (Some(before), Some(session)) => session.1 = before,
+            _ => drop(kept.sessions.remove(at)),
+        }
+    }
+
     /// Forgets a session.
     pub(super) fn forget(&self, secret: &str) {
         let wanted = hash(secret);

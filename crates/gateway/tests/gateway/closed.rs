@@ -67,6 +67,20 @@ async fn in_the_page_nobody_sees_which_passphrase_it_was() {
 }
 
 #[tokio::test]
+async fn a_wrong_passphrase_makes_no_session_last_longer_than_its_vault() {
+    let site = Site::open().await;
+    guard(&site, None, Some(DURESS)).await;
+    let cookie = site.enter().await;
+    site.client.lock().await.unwrap();
+    let answer = site.page("POST /v1/unlock", &cookie, &body("not the passphrase")).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(site.page("GET /v1/status", &cookie, "").await.status, 200, "it is still known");
+    // Another one opens it, and it is another vault.
+    site.client.unlock(DURESS.into()).await.unwrap();
+    assert_eq!(site.page("GET /v1/circles", &cookie, "").await.status, 401);
+}
+
+#[tokio::test]
 async fn who_is_not_let_in_never_uses_up_the_last_try() {
     let site = Site::open().await;
     guard(&site, Some(3), None).await;
