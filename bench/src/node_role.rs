@@ -270,6 +270,7 @@ impl Role {
                     flows: Some(flows),
                     members: vec![to],
                     role: None,
+                    once: false,
                 };
                 node.offer_stream(self.circle()?, offer).await.map_err(plain)?;
             }

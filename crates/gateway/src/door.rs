@@ -133,7 +133,7 @@ impl Door {
                             let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
                             let visit = visit::attend(
                                 stream,
-                                web::is_own(ends),
+                                node::owner::is_own(ends),
                                 router,
                                 Arc::clone(&bounds),
                                 closing.subscribe(),

@@ -131,6 +131,8 @@ fn documented() -> OpenApiRouter<Desk> {
         .routes(routes!(streams::set_stream_policy))
         .routes(routes!(streams::open_stream))
         .routes(routes!(streams::close_stream))
+        .routes(routes!(streams::end_of_listener))
+        .routes(routes!(streams::end_of_offer))
 }
 
 #[derive(OpenApi)]

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -24,7 +24,6 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) use gate::{Caller, Gate, OpenedBy, Stranger, unknown};
 
 mod gate;
-mod owner;
 mod page;
 mod scope;
 mod tickets;
@@ -142,17 +141,6 @@ impl Place {
 /// Puts the gate in front of the API and the page beside it.
 pub(crate) fn router(api: Router, gate: Arc<Gate>) -> Router {
     api.layer(middleware::from_fn_with_state(gate, gate::pass))
-}
-
-/// Tells whether a connection comes from a program of the user whom this process runs as; others get no byte.
-pub(crate) async fn is_own(ends: io::Result<(SocketAddr, SocketAddr)>) -> bool {
-    let Ok((peer, own)) = ends else { return false };
-    let owner = owner::of(peer, own).await;
-    let is_own = owner == Some(rustix::process::geteuid().as_raw());
-    if owner.is_some() && !is_own {
-        tracing::warn!("another user's process was turned away from the loopback port");
-    }
-    is_own
 }
 
 fn new_name() -> String {

@@ -29,8 +29,8 @@ pub use recovery::{
     FoundRecoverable, NewSheets, Recovery, RecoveryUse, Sheet, SheetWords, Sheets, UseSheets,
 };
 pub use streams::{
-    Granted, NewStreamOffer, OpenFlow, OpenStream, RefusedFlow, StreamClass, StreamGrant, StreamListener,
-    StreamOffer, StreamPolicy, StreamTarget, Streams,
+    Granted, NewStreamOffer, OpenFlow, OpenStream, RefusedFlow, StreamClass, StreamEnd, StreamGrant,
+    StreamListener, StreamOffer, StreamPolicy, StreamTarget, Streams,
 };
 pub use talk::{
     Absence, Draft, Expire, Findings, Forward, Keep, Progress, Quote, React, Reaction, SearchQuery, Step,

@@ -30,7 +30,7 @@ mod rendezvous;
 mod requests;
 mod roles;
 mod share;
-mod streams;
+pub(crate) mod streams;
 mod sync;
 mod talk;
 mod tokens;

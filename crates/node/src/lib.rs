@@ -21,6 +21,7 @@ pub mod engine;
 mod error;
 pub mod files;
 mod node;
+pub mod owner;
 mod pump;
 mod selfcheck;
 mod shell;

@@ -5,6 +5,7 @@
 
 mod datagrams;
 mod desk;
+mod ends;
 mod flow;
 mod listening;
 mod local;
@@ -23,6 +24,7 @@ use wire::{CircleId, DeviceId, Flow, MemberId, Word};
 use crate::api;
 
 pub(crate) use desk::Desk;
+pub(crate) use ends::{End, Hears};
 pub(crate) use listening::{Listen, Listening, Purpose, listen};
 
 /// What the engine wants done about streams.
@@ -48,6 +50,8 @@ pub enum Command {
         flow: Flow,
         /// With what it is joined.
         offer: Offer,
+        /// Whether a program waits for this one flow.
+        once: bool,
         /// On what.
         stream: Stream,
     },
@@ -118,9 +122,9 @@ impl StreamsShell {
             Command::Open => self.desk.open(),
             Command::Close => drop(self.desk.close()),
             Command::Stand { circle, stand } => self.desk.stand(circle, stand, tunnel),
-            Command::Serve { circle, device, flow, offer, stream } => {
+            Command::Serve { circle, device, flow, offer, once, stream } => {
                 let Some(post) = self.desk.post() else { return };
-                self.runtime.spawn(serving::serve(post, (circle, device), flow, offer, stream));
+                self.runtime.spawn(serving::serve(post, (circle, device), flow, (offer, once), stream));
             }
             Command::Refuse { circle, device, flow, reason, stream } => {
                 let Some(post) = self.desk.post() else { return };

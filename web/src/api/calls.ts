@@ -1,6 +1,6 @@
 // Written from docs/openapi.json by a test of the gateway; see crates/gateway/tests/gateway/openapi.rs.
 
-import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, FoundRecoverable, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewSheets, NewStreamOffer, NewToken, OpenLink, OpenStream, Page, Passphrase, React, Recovery, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, SheetWords, Sheets, Status, StreamGrant, StreamListener, StreamOffer, StreamPolicy, Streams, Text, Ticket, Token, Tunnel, UseSheets, Vault, Verify } from './generated';
+import type { AddToGroup, Check, Circle, Contact, Conversation, Device, DoFile, Draft, Event, Expire, File, FileJob, FilePolicy, Findings, Forward, Found, FoundRecoverable, Group, Guard, Invitation, Invite, IssuedToken, Join, Keep, Member, Message, NewGroup, NewSheets, NewStreamOffer, NewToken, OpenLink, OpenStream, Page, Passphrase, React, Recovery, Rename, SafetyWords, SaveFile, Send, SendFile, SetFilePolicy, SetGuard, SetRole, Share, SheetWords, Sheets, Status, StreamEnd, StreamGrant, StreamListener, StreamOffer, StreamPolicy, Streams, Text, Ticket, Token, Tunnel, UseSheets, Vault, Verify } from './generated';
 
 /** All calls: what stands in the address, behind the question mark, in the body, and what comes back. */
 export interface Calls {
@@ -122,6 +122,8 @@ export interface Calls {
   'POST /v1/circles/{circle}/stream-listeners': { path: { circle: string }; query: unknown; body: OpenStream; answer: StreamListener };
   /** Listens no more; flows that are open go on. */
   'DELETE /v1/circles/{circle}/stream-listeners/{listener}': { path: { circle: string; listener: number }; query: unknown; body: undefined; answer: undefined };
+  /** Waits up to a minute until the flow of a listener that is, or was, for one is over, and tells how it ended. */
+  'GET /v1/circles/{circle}/stream-listeners/{listener}/end': { path: { circle: string; listener: number }; query: unknown; body: undefined; answer: StreamEnd };
   /** Sets the rules of this device for streams; what is against them ends. */
   'PUT /v1/circles/{circle}/stream-policy': { path: { circle: string }; query: unknown; body: StreamPolicy; answer: StreamPolicy };
   /** Tells what is offered, listened for and open in a circle, and what was refused lately. */
@@ -130,6 +132,8 @@ export interface Calls {
   'POST /v1/circles/{circle}/streams': { path: { circle: string }; query: unknown; body: NewStreamOffer; answer: StreamOffer };
   /** Offers a stream no more, and ends its flows. */
   'DELETE /v1/circles/{circle}/streams/{name}': { path: { circle: string; name: string }; query: unknown; body: undefined; answer: undefined };
+  /** Tells how the last flow of an offer ended; if there was none, waits up to a minute for one to end. */
+  'GET /v1/circles/{circle}/streams/{name}/end': { path: { circle: string; name: string }; query: unknown; body: undefined; answer: StreamEnd };
   /** Grants an offered stream to more. */
   'POST /v1/circles/{circle}/streams/{name}/grant': { path: { circle: string; name: string }; query: unknown; body: StreamGrant; answer: StreamOffer };
   /** Takes an offered stream from some, and ends their flows. */

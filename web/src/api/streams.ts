@@ -22,6 +22,8 @@ export type NewStreamOffer = {
   members?: Array<string>;
   /** Its name: 1 to 64 letters, digits, `.`, `_`, `-`. */
   name: string;
+  /** Whether it is for one flow, with a program that listens on a Unix socket: it is not offered after a restart. The program writes what it says in parts, each behind its length (4 bytes, big-endian), and */
+  once?: boolean;
   /** How many bytes a second all its flows together carry each way; 0 for no bound. */
   rate?: number;
   role?: Role | null;
@@ -55,7 +57,7 @@ export type OpenStream = {
   label?: string | null;
   /** Where to listen: an IP address and port; port 0, the default, for one that is free. */
   listen?: string | null;
-  /** Whether one connection is enough: then it listens no more. */
+  /** Whether one connection, to a Unix socket, is enough: then it listens no more. The program writes what it says in parts, each behind its length (4 bytes, big-endian), and */
   once?: boolean;
   /** `MEMBER/NAME`, or `MEMBER/DEVICE/NAME`; the member and his device by name or id. */
   stream: string;
@@ -85,6 +87,18 @@ export type RefusedFlow = {
 
 /** How urgent what goes on a stream is. */
 export type StreamClass = 'voice' | 'message' | 'file' | 'bulk';
+
+/** How a flow ended, or that it has not yet. */
+export type StreamEnd = {
+  /** Whether it was ever open, if it is over. */
+  opened: boolean;
+  /** Whether it is over; if not, ask again. */
+  over: boolean;
+  /** Why it did not end properly, as one word; none if it did. */
+  reason?: string | null;
+  /** Why, in words. */
+  words?: string | null;
+};
 
 /** Grants an offered stream to more, or takes it from some. */
 export type StreamGrant = {

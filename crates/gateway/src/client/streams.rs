@@ -1,6 +1,6 @@
 use hyper::Method;
 use node::api::{
-    NewStreamOffer, OpenStream, StreamGrant, StreamListener, StreamOffer, StreamPolicy, Streams,
+    NewStreamOffer, OpenStream, StreamEnd, StreamGrant, StreamListener, StreamOffer, StreamPolicy, Streams,
 };
 use wire::CircleId;
 
@@ -68,5 +68,25 @@ impl Client {
     /// Listens no more.
     pub async fn close_stream(&self, circle: CircleId, listener: u64) -> Result<(), ClientError> {
         self.ask(Method::DELETE, &format!("/v1/circles/{circle}/stream-listeners/{listener}")).await
+    }
+
+    /// Waits until the flow of a listener for one connection is over, and tells how it ended.
+    pub async fn end_of_listener(&self, circle: CircleId, listener: u64) -> Result<StreamEnd, ClientError> {
+        self.end_of(&format!("/v1/circles/{circle}/stream-listeners/{listener}/end")).await
+    }
+
+    /// Tells how the last flow of an offer ended; if there was none, waits for one to end.
+    pub async fn end_of_offer(&self, circle: CircleId, name: &str) -> Result<StreamEnd, ClientError> {
+        self.end_of(&format!("/v1/circles/{circle}/streams/{}/end", segment(name))).await
+    }
+
+    async fn end_of(&self, path: &str) -> Result<StreamEnd, ClientError> {
+        loop {
+            // The node waits as long as a request may take.
+            let end: StreamEnd = self.ask(Method::GET, path).await?;
+            if end.over {
+                return Ok(end);
+            }
+        }
     }
 }

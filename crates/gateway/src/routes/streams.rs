@@ -1,6 +1,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use node::api::{
-    ApiError, NewStreamOffer, OpenStream, StreamGrant, StreamListener, StreamOffer, StreamPolicy, Streams,
+    ApiError, NewStreamOffer, OpenStream, StreamEnd, StreamGrant, StreamListener, StreamOffer, StreamPolicy,
+    Streams,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -124,4 +125,25 @@ pub(super) async fn close_stream(
 ) -> Result<StatusCode, Refusal> {
     desk.node.close_stream(at.circle, at.listener).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Waits up to a minute until the flow of a listener that is, or was, for one is over, and tells how it ended.
+#[utoipa::path(get, path = "/v1/circles/{circle}/stream-listeners/{listener}/end", tag = "streams",
+    params(OneListener),
+    responses((status = 200, body = StreamEnd), (status = "default", body = ApiError)))]
+pub(super) async fn end_of_listener(
+    State(desk): State<Desk>,
+    Named(at): Named<OneListener>,
+) -> Result<Json<StreamEnd>, Refusal> {
+    Ok(Json(desk.node.end_of_listener(at.circle, at.listener).await?))
+}
+
+/// Tells how the last flow of an offer ended; if there was none, waits up to a minute for one to end.
+#[utoipa::path(get, path = "/v1/circles/{circle}/streams/{name}/end", tag = "streams", params(OneStream),
+    responses((status = 200, body = StreamEnd), (status = "default", body = ApiError)))]
+pub(super) async fn end_of_offer(
+    State(desk): State<Desk>,
+    Named(at): Named<OneStream>,
+) -> Result<Json<StreamEnd>, Refusal> {
+    Ok(Json(desk.node.end_of_offer(at.circle, at.name).await?))
 }

@@ -10,8 +10,10 @@ pub(super) fn needed(method: &Method, path: &str) -> Scope {
     let circle = first == "circles";
     if method == Method::GET || method == Method::HEAD {
         return match (first, second) {
-            // An invitation's link lets whoever reads it in; what streams lead to are this machine's paths and commands.
-            ("circles", Some("invitations" | "streams")) | ("tokens" | "web", _) => Scope::Admin,
+            // An invitation's link lets whoever reads it in; what streams lead to are this machine's paths and commands, and a
+            // file's job tells where it is saved.
+            ("circles", Some("invitations" | "streams" | "stream-listeners"))
+            | ("file-jobs" | "tokens" | "web", _) => Scope::Admin,
             _ => Scope::Read,
         };
     }
@@ -63,8 +65,12 @@ mod tests {
             // They name paths of this machine.
             ("POST", "/v1/circles/c/files", Scope::Admin),
             ("POST", "/v1/circles/c/files/m/save", Scope::Admin),
+            ("GET", "/v1/file-jobs/7", Scope::Admin),
+            ("GET", "/v1/circles/c/files", Scope::Read),
             // They name commands of this machine.
             ("GET", "/v1/circles/c/streams", Scope::Admin),
+            ("GET", "/v1/circles/c/streams/s/end", Scope::Admin),
+            ("GET", "/v1/circles/c/stream-listeners/1/end", Scope::Admin),
             ("POST", "/v1/circles/c/streams", Scope::Admin),
             ("POST", "/v1/circles/c/stream-listeners", Scope::Admin),
             ("POST", "/v1/circles", Scope::Admin),

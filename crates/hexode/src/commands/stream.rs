@@ -1,26 +1,31 @@
 use std::{
-    io::{Read, Write},
-    path::PathBuf,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
     thread,
 };
 
 use clap::{Subcommand, ValueEnum};
 use crypto::{Entropy, OsEntropy};
 use node::api::{
-    ErrorKind, NewStreamOffer, OpenStream, RefusedFlow, Role, StreamClass, StreamGrant, StreamListener,
-    StreamOffer, StreamPolicy, StreamTarget, Streams,
+    ErrorKind, NewStreamOffer, OpenStream, RefusedFlow, Role, StreamClass, StreamEnd, StreamGrant,
+    StreamListener, StreamOffer, StreamPolicy, StreamTarget, Streams,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
-    signal::ctrl_c,
-    sync::mpsc,
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    sync::{Notify, mpsc},
 };
 use wire::CircleId;
 
 use crate::{failure::Failure, session::Session, size, table::Table, text, time};
 
 mod pipe;
+
+pub(crate) use pipe::sweep;
 
 /// Offer data streams to members, and open those that others offer
 ///
@@ -50,7 +55,8 @@ enum Act {
     Revoke(Grant),
     /// Listen on this machine for programs that want what another device offers
     ///
-    /// It listens until it is closed or the node locks.
+    /// It listens until it is closed or the node locks. On a port of this machine other users are turned away, but not with --udp. Pages in
+    /// your own browser can send requests to a port, whatever site they are from: what they must not reach is opened with --unix.
     Open(Open),
     /// Listen no more at a place; flows that are open go on
     Close {
@@ -249,7 +255,7 @@ impl Offer {
         if to.is_empty() && role.is_none() {
             return Err(Failure::user("it is offered to nobody").hint("say --to MEMBER or --role ROLE"));
         }
-        let offer = |target, flows| NewStreamOffer {
+        let offer = |target, flows, once| NewStreamOffer {
             name: name.clone(),
             target,
             label,
@@ -258,6 +264,7 @@ impl Offer {
             flows,
             members: to,
             role: role.map(Into::into),
+            once,
         };
         let target = match target {
             Target { tcp: Some(to), .. } => StreamTarget::Tcp(to),
@@ -265,10 +272,11 @@ impl Offer {
             Target { unix: Some(path), .. } => StreamTarget::Unix(absolute(path)?),
             Target { exec: Some(command), .. } => StreamTarget::Exec(command),
             Target { .. } => {
-                return pipe::offer(session, circle, |path| offer(StreamTarget::Unix(path), Some(1))).await;
+                return pipe::offer(session, circle, |path| offer(StreamTarget::Unix(path), None, true))
+                    .await;
             }
         };
-        let offer = session.client.offer_stream(circle, &offer(target, flows)).await?;
+        let offer = session.client.offer_stream(circle, &offer(target, flows, false)).await?;
         session.answer(&offer, || granted(&offer))
     }
 }

@@ -81,6 +81,8 @@ impl Args {
         node::streams::allow_connections();
         let mut signals = Signals::new()?;
         let mut door = Door::open(&session.home)?;
+        // The door's lock is held: no other node of this home has a use for them.
+        super::stream::sweep(&session.home);
         let web = match self.no_web {
             true => None,
             false => Some(WebDoor::open(&session.home, self.web_port).await?),

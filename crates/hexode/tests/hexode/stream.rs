@@ -8,6 +8,8 @@ use std::{
     thread,
 };
 
+use rustix::process::{Pid, Signal};
+
 use crate::device::{Device, Running, assert_says};
 
 /// Ann and Ben in a circle, with a tunnel.
@@ -113,6 +115,89 @@ fn pipes_lead_to_commands_and_from_hand_to_hand() {
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("pipe-"));
     assert_eq!(left.count(), 0, "no socket is left behind");
+}
+
+#[test]
+fn a_transfer_that_breaks_is_no_whole_one_at_either_end() {
+    let (ann, ben, anns, _bens) = pair();
+    // Ann's program says something and goes on: it never says its end.
+    let begin = |name: &str| {
+        let mut offering = ann
+            .command(&["stream", "offer", name, "--stdin", "--to", "Ben"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        offering.stdin.as_mut().unwrap().write_all(b"half of").unwrap();
+        ann.wait_json(&["stream"], |streams| {
+            streams["offers"].as_array()?.iter().any(|offer| offer["name"] == name).then_some(())
+        });
+        let stream = format!("Ann/{name}");
+        let mut piping = ben
+            .command(&["stream", "pipe", &stream])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        piping.stdout.as_mut().unwrap().read_exact(&mut [0; 7]).unwrap();
+        (offering, piping)
+    };
+    let ended = |piping: std::process::Child, words: &str| {
+        let output = piping.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.contains(words)), (Some(8), true), "{said}");
+    };
+    let offers = || ann.json(&["stream"])["offers"].as_array().unwrap().len();
+
+    // Killed, there is nobody left who could say anything.
+    let (mut offering, piping) = begin("photos");
+    offering.kill().unwrap();
+    offering.wait().unwrap();
+    ended(piping, "Ann/photos broke off: reset");
+    ann.ok(&["stream", "withdraw", "photos"]);
+    // Asked to end, it takes back its offer.
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (mut offering, piping) = begin("films");
+        rustix::process::kill_process(Pid::from_child(&offering), signal).unwrap();
+        ended(piping, "Ann/films broke off: ");
+        assert_eq!(offering.wait().unwrap().code(), Some(130));
+        assert_eq!(offers(), 0, "{signal:?}");
+    }
+    // Who offers is told as well.
+    let (mut offering, mut piping) = begin("songs");
+    piping.kill().unwrap();
+    piping.wait().unwrap();
+    let mut more = offering.stdin.take().unwrap();
+    more.write_all(b"nobody").unwrap();
+    ended(offering, "songs broke off: reset");
+    drop(more);
+    assert_eq!(offers(), 0);
+    let (offering, piping) = begin("texts");
+    ann.ok(&["stream", "withdraw", "texts"]);
+    ended(piping, "Ann/texts broke off: the grant was revoked");
+    ended(offering, "texts");
+    let (mut offering, piping) = begin("books");
+    anns.end(Signal::KILL);
+    assert!(!offering.wait().unwrap().success());
+    ended(piping, "Ann/books broke off: the link is gone");
+    ended(
+        ben.command(&["stream", "pipe", "Ann/books"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+        "Ann/books was not opened: the link is gone",
+    );
+    // What was left behind is swept when the node starts again.
+    let sockets = || {
+        let names = fs::read_dir(ann.home()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("pipe-")).count()
+    };
+    fs::write(ann.home().join("pipe-0.sock"), b"").unwrap();
+    let _anns = ann.up();
+    assert_eq!((sockets(), offers()), (0, 0));
 }
 
 #[test]

@@ -89,6 +89,10 @@ pub struct NewStreamOffer {
     /// Devices of this role or a more senior one may open it, too.
     #[serde(default)]
     pub role: Option<Role>,
+    /// Whether it is for one flow, with a program that listens on a Unix socket: it is not offered after a restart. The program writes what it says in parts, each behind its length (4 bytes, big-endian), and
+    /// its end as a part of length 0: a connection that closes otherwise is broken off, and no end.
+    #[serde(default)]
+    pub once: bool,
 }
 
 /// A stream that this device offers.
@@ -154,7 +158,8 @@ pub struct OpenStream {
     /// The label under which it is to be used.
     #[serde(default)]
     pub label: Option<String>,
-    /// Whether one connection is enough: then it listens no more.
+    /// Whether one connection, to a Unix socket, is enough: then it listens no more. The program writes what it says in parts, each behind its length (4 bytes, big-endian), and
+    /// its end as a part of length 0: a connection that closes otherwise is broken off, and no end.
     #[serde(default)]
     pub once: bool,
     /// Whether the address may be one that other machines reach: everybody who does can use the stream.
@@ -204,6 +209,21 @@ pub struct OpenFlow {
     pub sent: u64,
     /// How many bytes came from there.
     pub received: u64,
+}
+
+/// How a flow ended, or that it has not yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamEnd {
+    /// Whether it is over; if not, ask again.
+    pub over: bool,
+    /// Whether it was ever open, if it is over.
+    pub opened: bool,
+    /// Why it did not end properly, as one word; none if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 /// A flow that was not opened.

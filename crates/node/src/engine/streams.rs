@@ -17,6 +17,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     offered: Offered,
+    /// Those of them that are for one flow, which a program waits for; they are not kept.
+    once: BTreeSet<Word>,
     /// Whether something changed that says which flows there may be.
     pub(super) stale: bool,
 }
@@ -88,7 +90,10 @@ impl CircleState {
         });
         let circle = self.id;
         ctx.effects.push(Effect::Streams(match admitted {
-            Ok(offer) => Command::Serve { circle, device, flow, offer, stream },
+            Ok(offer) => {
+                let once = self.streams.once.contains(&offer.name);
+                Command::Serve { circle, device, flow, offer, once, stream }
+            }
             Err(reason) => Command::Refuse { circle, device, flow, reason, stream },
         }));
     }
@@ -101,7 +106,9 @@ impl CircleState {
     ) -> Result<T, RequestError> {
         let mut offered = self.streams.offered.clone();
         let outcome = change(&mut offered)?;
-        let kept = wire::encode(&offered);
+        let mut stays = offered.clone();
+        stays.offers.retain(|offer| !self.streams.once.contains(&offer.name));
+        let kept = wire::encode(&stays);
         if kept.len() > Offered::MOST {
             return Err(ApiError::new(ErrorKind::Config, "the offers of this device are too long").into());
         }
@@ -171,7 +178,12 @@ impl Access<'_, '_> {
     ) -> Result<api::StreamOffer, RequestError> {
         self.as_member(id, |access, circle| {
             let name = word("name", &new.name)?;
-            let flows = new.flows.unwrap_or(FLOWS);
+            if new.once && !matches!(new.target, api::StreamTarget::Unix(_)) {
+                return Err(
+                    ApiError::new(ErrorKind::User, "only a Unix socket is offered for one flow").into()
+                );
+            }
+            let flows = if new.once { 1 } else { new.flows.unwrap_or(FLOWS) };
             if flows == 0 || usize::try_from(flows).map_or(true, |flows| flows > limits::FLOWS) {
                 let message = format!("an offer has 1 to {} flows at a time", limits::FLOWS);
                 return Err(ApiError::new(ErrorKind::User, message).into());
@@ -194,7 +206,9 @@ impl Access<'_, '_> {
                 grants,
             };
             let shown = circle.offer_view(&offer);
-            circle.change_streams(&mut access.ctx, |offered| {
+            let name = offer.name.clone();
+            let marked = new.once && circle.streams.once.insert(name.clone());
+            let changed = circle.change_streams(&mut access.ctx, |offered| {
                 if offered.named(&offer.name).is_some() {
                     return Err(ApiError::new(
                         ErrorKind::Conflict,
@@ -209,8 +223,11 @@ impl Access<'_, '_> {
                 let place = offered.offers.partition_point(|other| other.name < offer.name);
                 offered.offers.insert(place, offer);
                 Ok(())
-            })?;
-            Ok(shown)
+            });
+            if changed.is_err() && marked {
+                circle.streams.once.remove(&name);
+            }
+            changed.map(|()| shown)
         })
     }
 
@@ -223,7 +240,9 @@ impl Access<'_, '_> {
                     offered.offers.iter().position(|offer| offer.name == name).ok_or_else(no_offer)?;
                 offered.offers.remove(place);
                 Ok(())
-            })
+            })?;
+            circle.streams.once.remove(&name);
+            Ok(())
         })
     }
 
@@ -339,7 +358,7 @@ fn policy_view(rules: &Rules) -> api::StreamPolicy {
     api::StreamPolicy { on: rules.on, labels: rules.labels.iter().map(ToString::to_string).collect() }
 }
 
-fn word(what: &str, text: &str) -> Result<Word, ApiError> {
+pub(crate) fn word(what: &str, text: &str) -> Result<Word, ApiError> {
     text.parse().map_err(|error| ApiError::new(ErrorKind::User, format!("{what}: {error}")))
 }
 
@@ -368,7 +387,7 @@ fn host_and_port(to: String) -> Result<String, ApiError> {
     }
 }
 
-fn no_offer() -> ApiError {
+pub(crate) fn no_offer() -> ApiError {
     unknown("stream").hint("\"hexode stream list\" lists what is offered")
 }
 

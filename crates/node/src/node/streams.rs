@@ -1,12 +1,14 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use streams::Reason;
+use tokio::time::timeout;
 use wire::{CircleId, Flow};
 
 use super::Node;
 use crate::{
     api::{self, ApiError, ErrorKind},
-    streams::{Listen, Listening, Purpose, listen},
+    engine::streams::{no_offer, word},
+    streams::{End, Hears, Listen, Listening, Purpose, listen},
 };
 
 impl Node {
@@ -99,13 +101,42 @@ impl Node {
         // Nothing is told or done while it is locked.
         self.call(|_| Ok(())).await?;
         let Some(task) = self.shell.desk.end_listener(circle, listener) else {
-            return Err(ApiError::new(ErrorKind::NotFound, "nothing listens under that number")
-                .hint("\"hexode stream list\" lists what does"));
+            return Err(no_listener());
         };
         // It was told to end, and has said so by ending.
         let _ = task.await;
         Ok(())
     }
+
+    /// Waits until the one flow of a listener that is, or was, for one is over, and tells how it ended.
+    pub async fn end_of_listener(&self, circle: CircleId, listener: u64) -> Result<api::StreamEnd, ApiError> {
+        self.call(|_| Ok(())).await?;
+        ended(self.shell.desk.end_of_listener(circle, listener).ok_or_else(no_listener)?).await
+    }
+
+    /// Tells how the last flow of an offer ended; if there was none yet, waits for the first one to end.
+    pub async fn end_of_offer(&self, circle: CircleId, name: String) -> Result<api::StreamEnd, ApiError> {
+        self.call(|_| Ok(())).await?;
+        let name = word("name", &name)?;
+        ended(self.shell.desk.end_of_offer(circle, &name).ok_or_else(no_offer)?).await
+    }
+}
+
+fn no_listener() -> ApiError {
+    ApiError::new(ErrorKind::NotFound, "nothing listens under that number")
+        .hint("\"hexode stream list\" lists what does")
+}
+
+async fn ended(end: Hears) -> Result<api::StreamEnd, ApiError> {
+    let (opened, reason) = match timeout(WAIT, end.end()).await {
+        Ok(End::Properly) => (true, None),
+        Ok(End::Broke(reason)) => (true, Some(reason)),
+        Ok(End::Refused(reason)) => (false, Some(reason)),
+        Err(_) => return Ok(api::StreamEnd { over: false, opened: false, reason: None, words: None }),
+    };
+    let (word, words) =
+        (reason.map(|reason| reason.word().to_owned()), reason.map(|reason| reason.to_string()));
+    Ok(api::StreamEnd { over: true, opened, reason: word, words })
 }
 
 /// Reads where to listen; beyond this machine only if that is said.
@@ -119,6 +150,9 @@ fn place(open: &api::OpenStream) -> Result<Listen, ApiError> {
             true => Ok(Listen::Unix(path)),
             false => Err(ApiError::new(ErrorKind::User, "that is no path from the root")),
         };
+    }
+    if open.once {
+        return Err(ApiError::new(ErrorKind::User, "one connection is listened for on a Unix socket only"));
     }
     let text = open.listen.as_deref().unwrap_or("127.0.0.1:0");
     let address: std::net::SocketAddr = text.parse().map_err(|_| {
@@ -135,3 +169,5 @@ fn place(open: &api::OpenStream) -> Result<Listen, ApiError> {
 
 /// How many open flows are shown.
 const SHOWN: usize = 1000;
+/// How long somebody waits for the end of a flow at a time: shorter than a request may take.
+const WAIT: Duration = Duration::from_secs(60);

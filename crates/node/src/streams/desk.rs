@@ -12,14 +12,18 @@ use std::{
 
 use streams::{Bucket, Reason};
 use tokio::{
-    sync::{Semaphore, broadcast, mpsc, oneshot},
+    sync::{Semaphore, broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
     time::sleep,
 };
 use tunnel::{LinkId, Tunnel};
 use wire::{CircleId, DeviceId, Flow, MemberId, Word};
 
-use super::{Stand, publish};
+use super::{
+    Stand,
+    ends::{End, Hears, Tells},
+    publish,
+};
 use crate::api;
 
 /// Everything that runs; clones are the same one.
@@ -36,6 +40,8 @@ struct Table {
     circles: BTreeMap<CircleId, Standing>,
     flows: BTreeMap<u64, Running>,
     listeners: BTreeMap<u64, Listener>,
+    /// How the flow of a listener ended that was for one: kept for whoever opened it, by its number.
+    ends: BTreeMap<u64, (CircleId, Hears)>,
     log: VecDeque<(CircleId, api::RefusedFlow)>,
     next: u64,
 }
@@ -54,6 +60,8 @@ struct Standing {
     rates: BTreeMap<Word, (u64, Rates)>,
     /// For each device: how many of its flows may stand still.
     still: BTreeMap<DeviceId, Arc<Semaphore>>,
+    /// How the last flow of an offer ended.
+    ends: BTreeMap<Word, Tells>,
 }
 
 /// A flow that is open.
@@ -143,6 +151,7 @@ impl Desk {
             circles: BTreeMap::new(),
             flows: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            ends: BTreeMap::new(),
             log: VecDeque::new(),
             next: 1,
         };
@@ -161,6 +170,7 @@ impl Desk {
         let mut table = self.table();
         let open = table.open.take();
         table.circles.clear();
+        table.ends.clear();
         table.log.clear();
         let flows = std::mem::take(&mut table.flows);
         let listeners = std::mem::take(&mut table.listeners);
@@ -203,6 +213,7 @@ impl Desk {
         let standing = table.circles.entry(circle).or_default();
         standing.open.retain(|offer, open| *open > 0 || stand.offers.contains_key(offer));
         standing.rates.retain(|offer, _| stand.offers.contains_key(offer));
+        standing.ends.retain(|offer, _| stand.offers.contains_key(offer));
         standing.still.retain(|device, _| stand.links.contains_key(device));
         standing.stand = stand;
         standing.tunnel = tunnel;
@@ -240,18 +251,24 @@ impl Desk {
         (listeners.map(|listener| listener.shown.clone()).collect(), log.collect())
     }
 
-    /// Adds a listener, unless the vault was closed meanwhile.
+    /// Adds a listener, unless the vault was closed meanwhile. If it is for `once`, it is told how its flow ended.
     pub(super) fn add_listener(
         &self,
         mut shown: api::StreamListener,
-        start: impl FnOnce(u64) -> JoinHandle<()>,
+        once: bool,
+        start: impl FnOnce(u64, Option<Tells>) -> JoinHandle<()>,
     ) -> Option<api::StreamListener> {
         let mut table = self.table();
         table.open.as_ref()?;
         let id = table.take_number();
         shown.id = id;
         let circle = shown.circle;
-        let task = start(id);
+        let tells = once.then(|| {
+            let (tells, hears) = watch::channel(None);
+            table.keep_end(id, circle, Hears(hears));
+            tells
+        });
+        let task = start(id, tells);
         table.listeners.insert(id, Listener { circle, shown: shown.clone(), task });
         drop(table);
         publish(&self.events, circle);
@@ -270,6 +287,22 @@ impl Desk {
         ended.task.abort();
         publish(&self.events, circle);
         Some(ended.task)
+    }
+
+    /// Returns by what it is heard how the flow of a listener ends that is, or was, for one.
+    pub(crate) fn end_of_listener(&self, circle: CircleId, id: u64) -> Option<Hears> {
+        let table = self.table();
+        table.ends.get(&id).filter(|(of, _)| *of == circle).map(|(_, end)| end.clone())
+    }
+
+    /// Returns by what it is heard how the last flow of an offer ended, or how the first will.
+    pub(crate) fn end_of_offer(&self, circle: CircleId, offer: &Word) -> Option<Hears> {
+        let mut table = self.table();
+        let standing = table.circles.get_mut(&circle)?;
+        if !standing.stand.offers.contains_key(offer) {
+            return None;
+        }
+        Some(Hears(standing.ends.entry(offer.clone()).or_default().subscribe()))
     }
 
     /// Tells how many listeners there are.
@@ -352,6 +385,16 @@ impl Post {
         if ways.is_empty() { Err(Reason::Lost) } else { Ok((tunnel, ways)) }
     }
 
+    /// Says how a flow of an offer of this device ended.
+    pub(super) fn note_end(&self, circle: CircleId, offer: &Word, end: End) {
+        let mut table = self.desk.table();
+        if let Some(standing) = table.circles.get_mut(&circle)
+            && standing.stand.offers.contains_key(offer)
+        {
+            standing.ends.entry(offer.clone()).or_default().send_replace(Some(end));
+        }
+    }
+
     /// Writes down that a flow was refused: by this device, or by the other (`theirs`).
     pub(super) fn note_refusal(
         &self,
@@ -399,6 +442,15 @@ impl Table {
         self.next += 1;
         number
     }
+
+    fn keep_end(&mut self, id: u64, circle: CircleId, end: Hears) {
+        if self.ends.len() >= ENDS
+            && let Some(oldest) = self.ends.iter().find(|(_, (_, end))| end.is_over()).map(|(id, _)| *id)
+        {
+            self.ends.remove(&oldest);
+        }
+        self.ends.insert(id, (circle, end));
+    }
 }
 
 impl Running {
@@ -417,5 +469,7 @@ pub(super) fn now_ms() -> u64 {
 
 /// How many refusals are kept to be shown.
 const LOG: usize = 256;
+/// How many ends are kept for whoever asks.
+const ENDS: usize = 256;
 /// How many flows of one device may stand still with unread data at this end: fewer than fill the link's window.
 const STILL: usize = 32;

@@ -220,18 +220,25 @@ async fn pass(hears: &mut Hears, to: &mut To, place: &Place) -> Result<(), Reaso
 }
 
 /// Writes, and waits for a reader who stands still as long as few others do.
-async fn write(to: &mut To, bytes: &[u8], still: &Semaphore) -> Result<(), Reason> {
-    let writing = to.write(bytes);
-    tokio::pin!(writing);
-    let done = select! {
-        biased;
-        done = &mut writing => done,
-        () = sleep(STANDS) => {
-            let _place = still.try_acquire().map_err(|_| Reason::Stalled)?;
-            writing.await
+async fn write(to: &mut To, mut bytes: &[u8], still: &Semaphore) -> Result<(), Reason> {
+    while !bytes.is_empty() {
+        let writing = to.write(bytes);
+        tokio::pin!(writing);
+        let written = select! {
+            biased;
+            written = &mut writing => written,
+            () = sleep(STANDS) => {
+                let _place = still.try_acquire().map_err(|_| Reason::Stalled)?;
+                writing.await
+            }
+        };
+        match written {
+            Ok(0) => return Err(Reason::Reset),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) => return Err(of_program(&error)),
         }
-    };
-    done.map_err(|error| of_program(&error))
+    }
+    Ok(())
 }
 
 fn of_program(error: &io::Error) -> Reason {
@@ -261,3 +268,29 @@ const REST: usize = 1 << 10;
 const BULK: usize = 60 << 10;
 /// After how long a reader who takes nothing stands still.
 const STANDS: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, net::UnixStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_slow_does_not_stand_still() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        // As little as the system lets a connection hold, so that each part that is taken makes room for the next.
+        rustix::net::sockopt::set_socket_send_buffer_size(&ours, 1).unwrap();
+        let Local { mut to, .. } = Local::unix(ours);
+        let (bytes, nobody) = (vec![7; 40 << 10], Semaphore::new(0));
+        let read = async {
+            let mut part = vec![0; 2 << 10];
+            for _ in 0..bytes.len() / part.len() {
+                sleep(STANDS / 12).await;
+                theirs.read_exact(&mut part).await.unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(write(&mut to, &bytes, &nobody), read);
+        assert_eq!(written, Ok(()));
+        assert_eq!(write(&mut to, &bytes, &nobody).await, Err(Reason::Stalled));
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 
 use streams::{Class, Kind, Reason, Side};
 use tokio::{
-    net::{TcpListener, UdpSocket, UnixListener},
+    net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream},
     sync::{Semaphore, oneshot},
     time::{Duration, sleep, timeout},
 };
@@ -19,10 +19,11 @@ use wire::{CircleId, DeviceId, Flow, FlowKind, MemberId, Opening};
 use super::{
     datagrams,
     desk::{Desk, Post},
+    ends::{End, Tells},
     flow::{self, Wire},
     local::Local,
 };
-use crate::api;
+use crate::{api, owner};
 
 /// Where to listen.
 #[derive(Debug, Clone)]
@@ -87,6 +88,52 @@ impl Listening {
             Self::Unix(_, Named(path)) => shown(path),
         })
     }
+
+    /// Waits for the next program; whose it is, is still to be asked. Nobody comes to a place for datagrams.
+    async fn accept(&self) -> io::Result<Came> {
+        match self {
+            Self::Tcp(listener) => {
+                let beyond = !listener.local_addr()?.ip().is_loopback();
+                listener.accept().await.map(|(stream, _)| Came::Tcp { stream, beyond })
+            }
+            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Came::Unix(stream)),
+            Self::Udp(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// A program's connection.
+enum Came {
+    /// To an address; `beyond` loopback everybody is let in, as the person said.
+    Tcp {
+        stream: TcpStream,
+        beyond: bool,
+    },
+    Unix(UnixStream),
+}
+
+impl Came {
+    /// Tells whether it may use what the user of this process has opened: only programs of his may.
+    async fn is_welcome(&self) -> bool {
+        match self {
+            Self::Tcp { beyond: true, .. } => true,
+            Self::Tcp { stream, .. } => {
+                owner::is_own(stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)))).await
+            }
+            Self::Unix(stream) => {
+                stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+            }
+        }
+    }
+
+    /// Makes it the end of a flow, of the only one that there will be (`once`) or one of many.
+    fn into_local(self, once: bool) -> Local {
+        match self {
+            Self::Tcp { stream, .. } => Local::tcp(stream),
+            Self::Unix(stream) if once => Local::pipe(stream),
+            Self::Unix(stream) => Local::unix(stream),
+        }
+    }
 }
 
 fn shown(path: &Path) -> String {
@@ -104,65 +151,84 @@ pub(crate) fn listen(
         return Err(Reason::Busy);
     }
     let post = desk.post().ok_or(Reason::Closed)?;
-    let start = move |id| tokio::spawn(run(post, id, listening, purpose));
-    desk.add_listener(listener, start).ok_or(Reason::Closed)
+    let once = purpose.once;
+    let start = move |id, tells| tokio::spawn(run(post, id, listening, purpose, tells));
+    desk.add_listener(listener, once, start).ok_or(Reason::Closed)
 }
 
-async fn run(post: Post, id: u64, listening: Listening, purpose: Purpose) {
-    let (circle, once) = (purpose.circle, purpose.once);
+async fn run(post: Post, id: u64, listening: Listening, purpose: Purpose, mut tells: Option<Tells>) {
+    let circle = purpose.circle;
     let purpose = Arc::new(purpose);
-    let waiting = Arc::new(Semaphore::new(WAITING));
     match listening {
         Listening::Udp(socket) => datagrams::listen(&post, id, socket, &purpose).await,
-        Listening::Tcp(listener) => loop {
-            // An error is one connection's, or a want of descriptors, which passes.
-            match listener.accept().await {
-                Ok((stream, _)) => go(&post, id, &purpose, &waiting, Local::tcp(stream)).await,
-                Err(_) => sleep(PAUSE).await,
+        listening => {
+            let waiting = Arc::new(Semaphore::new(WAITING));
+            loop {
+                // An error is one connection's, or a want of descriptors, which passes.
+                let Ok(came) = listening.accept().await else {
+                    sleep(PAUSE).await;
+                    continue;
+                };
+                if purpose.once {
+                    // Who may not use it does not take the place of who may.
+                    if came.is_welcome().await {
+                        go(&post, id, &purpose, &waiting, came, tells.take()).await;
+                        break;
+                    }
+                } else {
+                    go(&post, id, &purpose, &waiting, came, None).await;
+                }
             }
-            if once {
-                break;
-            }
-        },
-        Listening::Unix(listener, _named) => loop {
-            match listener.accept().await {
-                Ok((stream, _)) => go(&post, id, &purpose, &waiting, Local::unix(stream)).await,
-                Err(_) => sleep(PAUSE).await,
-            }
-            if once {
-                break;
-            }
-        },
+        }
     }
     // This task, which ends here by itself.
     drop(post.desk.end_listener(circle, id));
 }
 
 /// Opens a flow for a program, beside those that are open.
-async fn go(post: &Post, id: u64, purpose: &Arc<Purpose>, waiting: &Arc<Semaphore>, local: Local) {
+async fn go(
+    post: &Post,
+    id: u64,
+    purpose: &Arc<Purpose>,
+    waiting: &Arc<Semaphore>,
+    came: Came,
+    tells: Option<Tells>,
+) {
     let (post, purpose) = (post.clone(), purpose.clone());
     // So many are opened at a time; the others wait in front of the door.
     let Ok(permit) = waiting.clone().acquire_owned().await else { return };
     tokio::spawn(async move {
+        if !came.is_welcome().await {
+            return;
+        }
+        let local = came.into_local(purpose.once);
         let opened = open(&post, &purpose).await;
         drop(permit);
-        match opened {
+        let end = match opened {
             Ok((wire, device)) => {
                 post.note_listener(id, None);
-                let place = post.take_place((purpose.circle, device), &purpose.flow, None);
-                match place {
-                    Ok(place) => {
-                        if let Err(reason) = flow::join(local, wire, place).await {
+                match post.take_place((purpose.circle, device), &purpose.flow, None) {
+                    Ok(place) => match flow::join(local, wire, place).await {
+                        Ok(()) => End::Properly,
+                        Err(reason) => {
                             tracing::debug!(reason = reason.word(), "a flow ended early");
+                            End::Broke(reason)
                         }
+                    },
+                    Err(reason) => {
+                        local.reset();
+                        End::Refused(reason)
                     }
-                    Err(_) => local.reset(),
                 }
             }
             Err(reason) => {
                 post.note_listener(id, Some(reason));
                 local.reset();
+                End::Refused(reason)
             }
+        };
+        if let Some(tells) = tells {
+            tells.send_replace(Some(end));
         }
     });
 }

@@ -21,6 +21,9 @@ pub(super) struct Local {
 pub(super) enum From {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
+    /// Of one that says how long each part is, and its end as a part of none: what closes otherwise was broken off. And how much of
+    /// this part is still to come.
+    Pipe(unix::OwnedReadHalf, usize),
     /// Its output, and what tells when it ends.
     Exec(ChildStdout, AsyncFd<OwnedFd>),
 }
@@ -63,11 +66,17 @@ impl Local {
         Self { from: From::Unix(from), to: To::Unix(to) }
     }
 
+    pub(super) fn pipe(stream: UnixStream) -> Self {
+        let (from, to) = stream.into_split();
+        Self { from: From::Pipe(from, 0), to: To::Unix(to) }
+    }
+
     /// Reaches what an offer names. Nothing of it comes from another device.
-    pub(super) async fn reach(target: &Target) -> Result<Self, Reason> {
+    pub(super) async fn reach(target: &Target, once: bool) -> Result<Self, Reason> {
         let reaching = async {
             match target {
                 Target::Tcp(address) => Ok(Self::tcp(TcpStream::connect(address).await?)),
+                Target::Unix(path) if once => Ok(Self::pipe(UnixStream::connect(path).await?)),
                 Target::Unix(path) => Ok(Self::unix(UnixStream::connect(path).await?)),
                 Target::Exec(command) => Self::start(command),
                 Target::Udp(_) => Err(io::ErrorKind::Unsupported.into()),
@@ -123,11 +132,12 @@ impl Local {
 impl From {
     /// Reads what the program says behind what stands in `record`, at most `most` bytes; 0 at its end.
     pub(super) async fn read(&mut self, record: &mut Vec<u8>, most: usize) -> io::Result<usize> {
-        let mut into = record.limit(most.min(Sealer::MOST));
+        let most = most.min(Sealer::MOST);
         match self {
-            Self::Tcp(from) => from.read_buf(&mut into).await,
-            Self::Unix(from) => from.read_buf(&mut into).await,
-            Self::Exec(from, _) => from.read_buf(&mut into).await,
+            Self::Tcp(from) => from.read_buf(&mut record.limit(most)).await,
+            Self::Unix(from) => from.read_buf(&mut record.limit(most)).await,
+            Self::Pipe(from, left) => read_part(from, left, record, most).await,
+            Self::Exec(from, _) => from.read_buf(&mut record.limit(most)).await,
         }
     }
 
@@ -136,18 +146,19 @@ impl From {
         match self {
             // An error would say that it cannot be known.
             Self::Exec(_, ended) => drop(ended.readable().await),
-            Self::Tcp(_) | Self::Unix(_) => std::future::pending().await,
+            Self::Tcp(_) | Self::Unix(_) | Self::Pipe(..) => std::future::pending().await,
         }
     }
 }
 
 impl To {
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes as many of the bytes as are taken at a time, and tells how many.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(to) => to.write_all(bytes).await,
-            Self::Unix(to) => to.write_all(bytes).await,
+            Self::Tcp(to) => to.write(bytes).await,
+            Self::Unix(to) => to.write(bytes).await,
             Self::Exec(input) => match &mut input.stdin {
-                Some(to) => to.write_all(bytes).await,
+                Some(to) => to.write(bytes).await,
                 None => Err(io::ErrorKind::BrokenPipe.into()),
             },
         }
@@ -162,6 +173,28 @@ impl To {
                 drop(input.stdin.take());
                 Ok(())
             }
+        }
+    }
+}
+
+/// Reads on in a part of what is said, or the next one; 0 only if the end was said.
+async fn read_part(
+    from: &mut unix::OwnedReadHalf,
+    left: &mut usize,
+    record: &mut Vec<u8>,
+    most: usize,
+) -> io::Result<usize> {
+    if *left == 0 {
+        *left = usize::try_from(from.read_u32().await?).unwrap_or(usize::MAX);
+        if *left == 0 {
+            return Ok(0);
+        }
+    }
+    match from.read_buf(&mut record.limit(most.min(*left))).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        read => {
+            *left -= read;
+            Ok(read)
         }
     }
 }

@@ -8,21 +8,29 @@ use wire::{CircleId, DeviceId, Flow};
 use super::{
     datagrams,
     desk::{Post, Taken},
+    ends::End,
     flow::{self, Wire},
     local::Local,
 };
 
-/// Reaches the target, says so, and moves bytes.
+/// Reaches the target, says so, and moves bytes; if a program waits for this one flow (`once`), it says its end
+/// as such.
 pub(super) async fn serve(
     post: Post,
     (circle, device): (CircleId, DeviceId),
     flow: Flow,
-    offer: Offer,
+    (offer, once): (Offer, bool),
     stream: Stream,
 ) {
     let Some(mut wire) = Wire::new(&circle, &flow, Side::Offerer, stream) else { return };
     let refused = match post.take_place((circle, device), &flow, Some((offer.flows, offer.rate))) {
-        Ok(place) => joined(&offer, &mut wire, place).await,
+        Ok(place) => {
+            let joined = joined((&offer, once), &mut wire, place).await;
+            if let Err(reason) = &joined {
+                post.note_end(circle, &offer.name, End::Refused(*reason));
+            }
+            joined
+        }
         Err(reason) => Err(reason),
     };
     match refused {
@@ -35,6 +43,7 @@ pub(super) async fn serve(
             if let Err(reason) = over {
                 tracing::debug!(reason = reason.word(), "a flow ended early");
             }
+            post.note_end(circle, &offer.name, over.map_or_else(End::Broke, |()| End::Properly));
         }
         Err(reason) => {
             post.note_refusal((circle, device), &flow, reason, false);
@@ -49,11 +58,15 @@ enum Joined {
     Datagrams(tokio::net::UdpSocket),
 }
 
-async fn joined(offer: &Offer, wire: &mut Wire, (place, mut cut): Taken) -> Result<(Joined, Taken), Reason> {
+async fn joined(
+    (offer, once): (&Offer, bool),
+    wire: &mut Wire,
+    (place, mut cut): Taken,
+) -> Result<(Joined, Taken), Reason> {
     let reaching = async {
         Ok(match &offer.target {
             Target::Udp(address) => Joined::Datagrams(datagrams::reach(address).await?),
-            target => Joined::Bytes(Local::reach(target).await?),
+            target => Joined::Bytes(Local::reach(target, once).await?),
         })
     };
     let reached = tokio::select! {

@@ -185,6 +185,34 @@ fn only_this_machine_reaches_a_listener_unless_the_person_says_otherwise() {
     });
 }
 
+/// Needs root, to be somebody else.
+#[test]
+fn netns_another_user_of_the_machine_gets_no_byte_and_opens_no_flow() {
+    run(async {
+        let scene = Scene::new().await;
+        let (target, at) = listener().await;
+        scene.offer(at).await;
+        let address = scene.open().await;
+        let port = address.rsplit_once(':').unwrap().1;
+        let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; echo beans >&3; cat <&3");
+        let other = tokio::process::Command::new("/bin/bash")
+            .arg("-c")
+            .arg(script)
+            .uid(65_534)
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(other.stdout, b"");
+        let mut client = TcpStream::connect(&address).await.unwrap();
+        client.write_all(b"mine").await.unwrap();
+        let (mut server, _) = target.accept().await.unwrap();
+        let mut heard = [0; 4];
+        server.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"mine", "the first flow that there was");
+        assert_eq!(scene.ben.streams().await.open, 1);
+    });
+}
+
 #[test]
 fn offers_stand_in_the_vault_and_nowhere_else() {
     run(async {

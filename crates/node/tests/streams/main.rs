@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "shared with the tests of files")]
 mod house;
 
+mod ends;
 mod flows;
 mod grants;
 mod kinds;

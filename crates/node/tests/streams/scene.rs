@@ -46,6 +46,7 @@ pub(crate) fn offer(name: &str, target: api::StreamTarget) -> api::NewStreamOffe
         flows: None,
         members: vec!["Ben".into()],
         role: None,
+        once: false,
     }
 }
 

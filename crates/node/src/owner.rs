@@ -1,4 +1,4 @@
-//! Asks the kernel whose program is at the other end of a loopback connection.
+//! Asks the kernel whose program is at the other end of a loopback connection: other users of the machine reach it, too.
 
 use std::{
     fs, io,
@@ -10,8 +10,20 @@ use rustix::net::{
     netlink::{self, SocketAddrNetlink},
 };
 
+/// Tells whether a connection, given its other end and its own, comes from a program of the user whom this process runs as; others
+/// get no byte.
+pub async fn is_own(ends: io::Result<(SocketAddr, SocketAddr)>) -> bool {
+    let Ok((peer, own)) = ends else { return false };
+    let owner = of(peer, own).await;
+    let is_own = owner == Some(rustix::process::geteuid().as_raw());
+    if owner.is_some() && !is_own {
+        tracing::warn!("another user's process was turned away from a loopback port");
+    }
+    is_own
+}
+
 /// Returns the user who opened the connection from `peer` to `own`; none if the kernel does not say.
-pub(super) async fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+async fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     match ask(peer, own) {
         Ok(owner) => owner,
         // Somebody may have forbidden this process such a question. The list of all sockets says the same, slowly: how
