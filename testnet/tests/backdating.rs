@@ -9,12 +9,18 @@
 
 use hexode_testnet::{Person, World};
 use node::api;
-use wire::Frame;
+use wire::{Frame, MemberId};
 
 fn digest(world: &mut World, person: Person) -> String {
     let circle = world.first_circle(person);
     let shown = world.ask(person, |node| async move { node.conversation(circle, "everyone".into()).await });
     shown.unwrap().history_digest
+}
+
+fn member(world: &mut World, seen_by: Person, name: &str) -> MemberId {
+    let circle = world.first_circle(seen_by);
+    let members = world.ask(seen_by, |node| async move { node.members(circle).await }).unwrap();
+    members.iter().find(|member| member.name == name).expect("in the circle").id
 }
 
 #[test]
@@ -119,4 +125,30 @@ fn a_removal_that_turns_out_void_ends_no_chain() {
         assert_eq!(world.screen(person, "everyone"), "Ben: one\nBen: two\n");
     }
     assert_eq!(digest(&mut world, ann), digest(&mut world, ben));
+}
+
+#[test]
+fn who_had_a_higher_role_before_he_was_removed_is_out_just_as_much() {
+    let mut world = World::new(54);
+    let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    world.send(ben, "everyone", "one");
+    world.settle();
+    let (circle, id) = (world.first_circle(ann), member(&mut world, ann, "Ben"));
+    world.ask(ann, |node| async move { node.set_role(circle, id, api::Role::Guest).await }).unwrap();
+    world.settle();
+    // Ben has not heard of his removal yet when he writes to Cara, who has not either.
+    world.cut(ann, ben);
+    world.cut(ann, cara);
+    let known = world.lan_secrets(ben);
+    world.remove(ann, ben).unwrap();
+    world.send(ben, "everyone", "two");
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Ben: one\nBen: two\n");
+    world.mend(ann, cara);
+    world.settle();
+    for person in [ann, cara] {
+        assert_eq!(world.screen(person, "everyone"), "Ben: one\n");
+        assert!(!known.contains(&world.lan_secrets(person)[0]), "he cannot find the others any more");
+    }
+    assert_eq!(digest(&mut world, ann), digest(&mut world, cara));
 }

@@ -1,4 +1,5 @@
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -68,8 +69,11 @@ impl<'a> View<'a> {
             let at = self.ledger.at(issuer);
             at.grant.map(|grant| (self.verdicts.ended_by(self.ledger, issuer), grant, at))
         });
-        // The living first, then the most senior.
-        let best = ranked.min_by_key(|(ended, grant, at)| (ended.is_some(), grant.level, at.id));
+        // The most senior of those that live; if none does, the last one given, since what ended that ended all.
+        let best = ranked.min_by_key(|(ended, grant, at)| {
+            let given = (at.entry.lamport, at.id);
+            (ended.map(|_| Reverse(given)), grant.level, at.id)
+        });
         let Some((ended, grant, issuer)) = best else {
             return;
         };

@@ -1,4 +1,4 @@
-use super::world::{HOUR, NOW, ann, key, meet, name};
+use super::world::{HOUR, NOW, Person, ann, key, meet, name};
 use crate::{
     Act, Action, Charter, CommandError, InvitationState, Keep, Method, Newcomer, PublicKey, RestoreError,
     Role, Subject, Target, VoidReason,
@@ -354,6 +354,21 @@ fn promotion_and_demotion_change_what_a_device_may() {
 }
 
 #[test]
+fn whoever_had_another_role_before_or_came_back_is_removed_by_the_last_removal() {
+    let mut ann = ann();
+    let ben = ann.bring(2, Role::Admin);
+    let by = |ann: &Person| ann.charter.roster().removed()[&ben.id()].entry;
+    // Three times, so that no order of ids can hide a mistake.
+    for _ in 0..3 {
+        for role in [Role::Member, Role::Guest] {
+            let _ = ann.charter.change_role(ben.id(), role, &ann.key, NOW).unwrap();
+        }
+        let removal = ann.charter.remove_member(ben.member(), Keep::Seen, &ann.key, NOW).unwrap();
+        assert_eq!(by(&ann), removal.id);
+    }
+}
+
+#[test]
 fn a_seniors_promotion_prevails_over_a_juniors_removal_at_the_same_time() {
     let mut ann = ann();
     let mut ben = ann.bring(2, Role::Admin);
@@ -488,11 +503,11 @@ fn what_a_device_says_of_anothers_key_is_known_to_all_until_it_takes_it_back_or_
     let mut ben = ann.bring(2, Role::Member);
     let _ = ann.charter.verify(ben.id(), Some(Method::Words), &ann.key, NOW).unwrap();
     ben.hear(&ann);
-    let said = |person: &super::world::Person| {
+    let said = |person: &Person| {
         let roster = person.charter.roster().clone();
         roster.verifications(&ben_id(person)).map(|(by, said)| (*by, said.method)).collect::<Vec<_>>()
     };
-    fn ben_id(person: &super::world::Person) -> wire::DeviceId {
+    fn ben_id(person: &Person) -> wire::DeviceId {
         let devices = person.charter.roster().devices();
         devices.values().find(|device| device.role == Role::Member).unwrap().id
     }
