@@ -21,5 +21,5 @@ mod world;
 
 pub use entropy::Seeded;
 pub use forger::Forger;
-pub use network::Weather;
+pub use network::{Sent, Weather};
 pub use world::{Person, World, line};

@@ -28,6 +28,9 @@ impl Default for Weather {
     }
 }
 
+/// How many frames of each kind somebody sent, and their bytes.
+pub type Sent = BTreeMap<&'static str, (u64, u64)>;
+
 /// Says what a person's device keeps to itself.
 pub(crate) type Secrecy = fn(&Frame) -> bool;
 
@@ -73,8 +76,8 @@ pub(crate) struct Network {
     due: BTreeMap<(Duration, u64), (EndKey, Event)>,
     /// The last arrival on each direction of a link: a link keeps order.
     last: BTreeMap<(LinkId, DeviceId), Duration>,
-    /// How many frames each person's device sent, and their bytes.
-    pub(crate) sent: BTreeMap<Person, (u64, u64)>,
+    /// How many frames of each kind each person's device sent, and their bytes.
+    pub(crate) sent: BTreeMap<Person, Sent>,
     /// What people's devices keep to themselves, and what that was so far.
     pub(crate) withheld: BTreeMap<Person, (Secrecy, Vec<Frame>)>,
 }
@@ -237,7 +240,7 @@ impl Network {
         now: Duration,
     ) {
         if let Some(to) = self.devices.get(&device).copied() {
-            let (frames, bytes) = self.sent.entry(from).or_default();
+            let (frames, bytes) = self.sent.entry(from).or_default().entry(kind(&frame)).or_default();
             (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
             let at = self.arrival(from, to.0, link, device, now);
             let bytes = Received::detached(frame);
@@ -426,6 +429,26 @@ impl Network {
         let at = up.map(|((at, _), _)| *at).max().unwrap_or(now).max(now);
         self.post(key, Event::Down { device: other, link, reason }, at);
     }
+}
+
+/// Names an encoded frame's kind: the kinds stand in the order of their first bytes.
+fn kind(frame: &[u8]) -> &'static str {
+    const KINDS: [&str; 13] = [
+        "charter have",
+        "charter entries",
+        "charter done",
+        "frontier",
+        "entries",
+        "receipts",
+        "rendezvous",
+        "addresses",
+        "charter more",
+        "wanted",
+        "bodies",
+        "group have",
+        "group acts",
+    ];
+    frame.first().and_then(|first| KINDS.get(usize::from(*first))).copied().unwrap_or("other")
 }
 
 /// Up to how many devices all pairs are looked at whenever one of them changes.

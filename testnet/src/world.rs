@@ -1,7 +1,9 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    fs,
     future::Future,
+    io,
     path::Path,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -17,7 +19,7 @@ use tempfile::TempDir;
 use vault::{Durability, Gone, Kdf, Options, Passphrase, Vault};
 use wire::{CircleId, DeviceId, Frame, MessageId};
 
-use crate::{Forger, Seeded, Weather, network::Network};
+use crate::{Forger, Seeded, Sent, Weather, network::Network};
 
 /// A person with one device, by the order of appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,9 +76,9 @@ impl World {
         self.now
     }
 
-    /// Returns how many frames a person's device has sent, and their bytes.
-    pub fn sent(&self, person: Person) -> (u64, u64) {
-        self.network.sent.get(&person).copied().unwrap_or_default()
+    /// Returns how many frames of each kind a person's device has sent, and their bytes.
+    pub fn sent(&self, person: Person) -> Sent {
+        self.network.sent.get(&person).cloned().unwrap_or_default()
     }
 
     /// Adds a person with a device that has an empty vault.
@@ -263,6 +265,21 @@ impl World {
     /// Returns the folder that holds a device's vault.
     pub fn home(&self, person: Person) -> &Path {
         self.device(person).home.path()
+    }
+
+    /// Copies all that a device which is off has stored, as its person might.
+    pub fn back_up(&self, person: Person) -> TempDir {
+        assert!(!self.is_on(person), "what is in use is not copied");
+        let backup = TempDir::new().expect("a folder for the copy");
+        copy(self.home(person), backup.path()).expect("copied");
+        backup
+    }
+
+    /// Puts a copy in the place of all that a device which is off has stored.
+    pub fn put_back(&self, person: Person, backup: &TempDir) {
+        assert!(!self.is_on(person), "what is in use is not replaced");
+        let home = self.home(person);
+        fs::remove_dir_all(home).and_then(|()| copy(backup.path(), home)).expect("copied");
     }
 
     /// Takes the bodies of a conversation's entries out of the vault of a device that is off, as if they had come
@@ -468,6 +485,20 @@ impl World {
     fn device_mut(&mut self, person: Person) -> &mut Device {
         self.people.get_mut(person.0).expect("a person of this world")
     }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a message as a screen shows it.

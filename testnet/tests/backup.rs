@@ -7,25 +7,8 @@
     reason = "a test ends at the first thing amiss"
 )]
 
-use std::{fs, path::Path};
-
 use hexode_testnet::World;
 use node::api;
-
-fn copy(from: &Path, to: &Path) {
-    fs::remove_dir_all(to).unwrap();
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 #[test]
 fn what_it_had_written_since_the_backup_comes_back_from_others_before_it_writes_on() {
@@ -34,14 +17,13 @@ fn what_it_had_written_since_the_backup_comes_back_from_others_before_it_writes_
     world.send(ann, "everyone", "one");
     world.settle();
     world.kill(ann);
-    let backup = tempfile::tempdir().unwrap();
-    copy(world.home(ann), backup.path());
+    let backup = world.back_up(ann);
     world.restart(ann);
     world.send(ann, "everyone", "two");
     world.send(ann, "everyone", "three");
     world.settle();
     world.kill(ann);
-    copy(backup.path(), world.home(ann));
+    world.put_back(ann, &backup);
     world.restart(ann);
     let device = world.view(ann).device;
     world.settle();
@@ -54,6 +36,38 @@ fn what_it_had_written_since_the_backup_comes_back_from_others_before_it_writes_
 }
 
 #[test]
+fn what_it_had_written_comes_back_also_through_somebody_who_hears_of_it_later() {
+    let mut world = World::new(63);
+    let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    world.send(ann, "everyone", "one");
+    world.settle();
+    world.kill(ann);
+    let backup = world.back_up(ann);
+    // Only Cara hears the rest, and is away when Ann's device comes back as it was.
+    world.cut(ann, ben);
+    world.cut(ben, cara);
+    world.restart(ann);
+    world.send(ann, "everyone", "two");
+    world.settle();
+    world.kill(ann);
+    world.put_back(ann, &backup);
+    world.cut(ann, cara);
+    world.mend(ann, ben);
+    world.restart(ann);
+    world.settle();
+    assert_eq!(world.screen(ann, "everyone"), "Ann: one\n");
+    world.mend(ben, cara);
+    world.settle();
+    assert_eq!(world.screen(ann, "everyone"), "Ann: one\nAnn: two\n");
+    assert!(world.view(ann).trouble.unwrap().contains("old copy"));
+    world.send(ann, "everyone", "three");
+    world.settle();
+    for person in [ann, ben, cara] {
+        assert_eq!(world.screen(person, "everyone"), "Ann: one\nAnn: two\nAnn: three\n");
+    }
+}
+
+#[test]
 fn a_device_that_wrote_before_it_heard_goes_on_under_a_new_key_with_its_history() {
     let mut world = World::new(62);
     let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
@@ -62,13 +76,12 @@ fn a_device_that_wrote_before_it_heard_goes_on_under_a_new_key_with_its_history(
     world.send(ben, "everyone", "one");
     world.settle();
     world.kill(ben);
-    let backup = tempfile::tempdir().unwrap();
-    copy(world.home(ben), backup.path());
+    let backup = world.back_up(ben);
     world.restart(ben);
     world.send(ben, "everyone", "two");
     world.settle();
     world.kill(ben);
-    copy(backup.path(), world.home(ben));
+    world.put_back(ben, &backup);
     for other in [ann, cara] {
         world.cut(ben, other);
     }

@@ -54,6 +54,11 @@ fn everyone_has_it_soon_and_its_author_sends_few_copies() {
     let text = "x".repeat(2000);
     world.count_costs();
     let (began, before) = (world.now(), world.sent(author));
+    let said = |world: &World| -> u64 {
+        let entries = people.iter().filter_map(|person| world.sent(*person).get("entries").copied());
+        entries.map(|(frames, _)| frames).sum()
+    };
+    let before_all = said(&world);
     world.send(author, "everyone", &text);
     let mut waiting: Vec<_> = people.iter().copied().filter(|person| *person != author).collect();
     while !waiting.is_empty() && world.now() < began + Duration::from_secs(60) {
@@ -62,10 +67,23 @@ fn everyone_has_it_soon_and_its_author_sends_few_copies() {
     }
     let last = world.now() - began;
     world.pass(Duration::from_secs(30));
-    let after = world.sent(author);
-    let copies = (after.1 - before.1) as f64 / text.len() as f64;
-    println!("EVERYONE {} {} {:.2} {}", people.len(), last.as_millis(), copies, after.0 - before.0);
+    let (mut frames, mut bytes) = (0, 0);
+    for (kind, sent) in world.sent(author) {
+        let known = before.get(kind).copied().unwrap_or_default();
+        let (more, weight) = (sent.0 - known.0, sent.1 - known.1);
+        if more > 0 {
+            println!("the author sent {more} frames of {kind}, {weight} bytes");
+        }
+        (frames, bytes) = (frames + more, bytes + weight);
+    }
+    let copies = bytes as f64 / text.len() as f64;
+    println!("EVERYONE {} {} {copies:.2} {frames}", people.len(), last.as_millis());
     assert!(waiting.is_empty(), "{} have it not", waiting.len());
+    assert_eq!(
+        said(&world) - before_all,
+        people.len() as u64 - 1,
+        "nobody gets it twice, its author least of all"
+    );
     assert!(last <= Duration::from_secs(2), "the last had it after {last:?}");
     assert!(copies <= 8.0, "the author sent {copies:.1} copies");
 }

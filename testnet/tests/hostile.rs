@@ -7,7 +7,7 @@
     reason = "a test ends at the first thing amiss"
 )]
 
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
 use hexode_testnet::World;
 use journal::{Beside, Content};
@@ -24,8 +24,7 @@ fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
 
     // Ann's device as it was, kept aside.
     world.kill(ann);
-    let aside = tempfile::tempdir().unwrap();
-    copy(world.home(ann), aside.path());
+    let aside = world.back_up(ann);
     // To Ben she says one thing …
     world.cut(ann, cara);
     world.restart(ann);
@@ -33,7 +32,7 @@ fn two_histories_of_one_device_are_found_out_when_those_who_hold_them_meet() {
     world.settle();
     world.kill(ann);
     // … and with the copy, to Cara another.
-    copy(aside.path(), world.home(ann));
+    world.put_back(ann, &aside);
     world.cut(ann, ben);
     world.mend(ann, cara);
     world.restart(ann);
@@ -253,22 +252,6 @@ fn whoever_asks_for_bodies_again_and_again_fills_no_queue() {
     }
     let answers = world.withhold(ben, is_bodies).len();
     assert!((1..=5).contains(&answers), "{answers} answers are under way");
-}
-
-/// Makes `to` what `from` is.
-fn copy(from: &Path, to: &Path) {
-    fs::remove_dir_all(to).unwrap();
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -444,6 +444,10 @@ impl CircleState {
                     link.holds(chain, len);
                     link.unreported.insert(chain);
                 }
+                // Who wrote it has it; if not, he hears of it by the receipt, and says from where on he lacks it.
+                if let Some(link) = self.links.get_mut(&author) {
+                    link.holds(chain, len);
+                }
             }
             Err(RunError::Known) => {
                 if let Some(link) = self.links.get_mut(&device) {
@@ -529,11 +533,20 @@ impl CircleState {
         for receipt in receipts {
             let (conversation, author) = (receipt.conversation, receipt.author);
             let held = self.journal.len(&conversation, &author);
-            if held == 0 || !self.journal.includes(&conversation, &member) {
+            if !self.journal.includes(&conversation, &member) {
                 continue;
             }
             // It counts the entries of another history.
             if self.links.get(&device).is_some_and(|link| link.forks.contains(&(conversation, author))) {
+                continue;
+            }
+            if author == self.me && receipt.stored > held {
+                self.claims.heard(conversation, device, receipt.stored, ctx.time.since_start);
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.gaps.insert(conversation);
+                }
+            }
+            if held == 0 {
                 continue;
             }
             // A device can say it has more than this one holds; what is not held is not noted.
