@@ -375,7 +375,15 @@ impl Network {
     fn link(&mut self, a_key: EndKey, a: DeviceId, b_key: EndKey, b: DeviceId, now: Duration) {
         self.next += 1;
         let link = LinkId::new(self.next);
-        let at = now + 2 * self.weather(a_key.0, b_key.0).latency;
+        // Whatever is still to be heard of a former link between the two comes first.
+        let former = self.due.iter().filter(|(_, (to, event))| {
+            let Some(other) = [(a_key, b), (b_key, a)].into_iter().find(|(key, _)| key == to) else {
+                return false;
+            };
+            matches!(event, Event::Up { device, .. } | Event::Down { device, .. } if *device == other.1)
+        });
+        let former = former.map(|((at, _), _)| *at).max().unwrap_or(now);
+        let at = former.max(now + 2 * self.weather(a_key.0, b_key.0).latency);
         for (key, other) in [(a_key, b), (b_key, a)] {
             let Some(end) = self.ends.get_mut(&key) else { return };
             end.links.insert(other, link);
