@@ -7,6 +7,8 @@
     reason = "a test ends at the first thing amiss"
 )]
 
+use std::time::Duration;
+
 use hexode_testnet::{Person, World};
 use node::api::{self, ApiError, ErrorKind};
 use wire::Frame;
@@ -108,6 +110,33 @@ fn a_newcomer_without_history_gets_no_word_of_what_was_said_before() {
     world.settle();
     assert_eq!(world.screen(cara, "Board"), world.screen(ann, "Board"));
     assert_eq!(world.screen(cara, "Board").lines().count(), 3);
+}
+
+#[test]
+fn who_comes_back_without_history_is_heard_before_he_has_heard_the_rest() {
+    let mut world = World::new(37);
+    let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    found(&mut world, ann, "Board", &["Ben", "Cara"]);
+    leave(&mut world, ben, "Board").unwrap();
+    world.settle();
+    for at in 0..5 {
+        world.send(cara, "Board", &format!("without him {at}"));
+    }
+    world.settle();
+    add(&mut world, ann, "Board", "Ben", false).unwrap();
+    // What was said meanwhile takes its time to come.
+    while !show(&mut world, ben, "Board").unwrap().member {
+        world.pass(Duration::from_millis(1));
+    }
+    world.send(ben, "Board", "here I am");
+    world.settle();
+    for person in [ann, ben, cara] {
+        assert!(
+            world.screen(person, "Board").ends_with("Ben: here I am\n"),
+            "{}",
+            world.screen(person, "Board")
+        );
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Vault {
     /// Returns the places of messages that were said before the person here came.
     pub fn places_withheld(&self, conversation: ConversationRow) -> Result<Vec<(DeviceId, u64)>, StoreError> {
         const SQL: &str = "SELECT c.author, e.seq FROM chain c CROSS JOIN entry e
-            WHERE c.conversation = ?1 AND e.chain = c.id AND e.gone = 3 AND e.kind = 0";
+            WHERE c.conversation = ?1 AND e.chain = c.id AND e.gone IN (3, 11) AND e.kind = 0";
         let found = |row: &Row<'_>| Ok((id(row, 0, DeviceId::new)?, row.get(1)?));
         self.read(|db| db.prepare_cached(SQL)?.query_map([conversation], found)?.collect())
     }
@@ -31,8 +31,16 @@ impl Turn<'_> {
 
     /// Gives up waiting for nothing: bodies behind a Lamport time that were withheld lack from here on.
     pub fn want_withheld(&mut self, conversation: ConversationRow, after: u64) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE entry SET gone = 0 WHERE conversation = ?1 AND gone = 3 AND lamport > ?2";
+        const SQL: &str =
+            "UPDATE entry SET gone = gone - 3 WHERE conversation = ?1 AND gone IN (3, 11) AND lamport > ?2";
         self.write(|db| db.prepare_cached(SQL)?.execute((conversation, after))).map(drop)
+    }
+
+    /// Waits no more for words up to a Lamport time, which are withheld: they came while they counted for nothing.
+    pub fn withhold(&mut self, conversation: ConversationRow, until: u64) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE entry SET gone = 3
+            WHERE conversation = ?1 AND gone = 0 AND body IS NULL AND lamport <= ?2 AND kind IN (0, 1, 3)";
+        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, until))).map(drop)
     }
 
     /// Ends a chain at a length, by somebody else's word: what stands behind counts for nothing, what stands before

@@ -313,6 +313,14 @@ impl Conversation {
         self.includes(member) || self.group.as_deref().is_some_and(gone)
     }
 
+    /// Returns the time after which the next entry stands: after all that is held, and after all that is withheld from somebody,
+    /// or what is written to him would be, too. As far as others follow.
+    pub(super) fn latest(&self) -> u64 {
+        let places = self.group.as_deref().map(|group| group.roster.members.values());
+        let withheld = places.into_iter().flatten().map(|place| place.after).max().unwrap_or(0);
+        self.lamport.max(withheld.min(self.lamport.saturating_add(limits::LEAP / 2)))
+    }
+
     /// Returns where a chain ends, if its author was removed from the circle, or his member is not in the group any more.
     pub(super) fn end_of(&self, author: &DeviceId, membership: &impl Membership) -> Option<End> {
         self.end_with(author, membership, &mut BTreeMap::new())

@@ -41,7 +41,12 @@ impl CircleState {
             let lacking = ctx.tx.lacking(self.row, after, limits::WANTED)?;
             let Some(last) = lacking.last() else { break };
             after = last.position;
-            let shared = |place: &EntryPlace| self.journal.includes(&place.conversation, &member);
+            // Who is out of a group still gives what he wrote himself; of the rest he is not to hear.
+            let shared = |place: &EntryPlace| {
+                self.journal.includes(&place.conversation, &member)
+                    || (self.journal.ever_included(&place.conversation, &member)
+                        && self.member_of(&place.author) == Some(member))
+            };
             let wanted: Vec<_> = lacking.iter().filter(|lacking| shared(&lacking.place)).collect();
             if wanted.is_empty() {
                 continue;
@@ -89,7 +94,8 @@ impl CircleState {
             let after = self.journal.withheld_until(&place.conversation, &member);
             let found = ctx.tx.entries_from(*row, &place.author, place.seq, 1, 0)?.pop();
             let found = found.filter(|record| {
-                record.seq == place.seq && (record.lamport > after || !is_words(record.kind))
+                let own = self.member_of(&place.author) == Some(member);
+                record.seq == place.seq && (own || record.lamport > after || !is_words(record.kind))
             });
             if let Some(body) = found.and_then(|record| record.body) {
                 weight += body.0.len() + 80;

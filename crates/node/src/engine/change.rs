@@ -148,7 +148,8 @@ impl CircleState {
         record: &EntryRecord,
         outcome: &Outcome,
     ) -> Result<Gone, StoreError> {
-        if is_words(record.kind) && record.lamport <= self.withheld_here(&conversation) {
+        let own = self.member_of(&record.author) == self.my_member();
+        if is_words(record.kind) && !own && record.lamport <= self.withheld_here(&conversation) {
             return Ok(Gone::Withheld);
         }
         match beside_of(record) {

@@ -28,14 +28,16 @@ impl CircleState {
 
     /// Takes the bodies out of runs that are not for a device's member: they were said before he came.
     pub(crate) fn withhold(&self, device: DeviceId, id: &ConversationId, runs: &mut [Run]) {
-        let after = self.live_member(&device).map_or(0, |member| self.journal.withheld_until(id, &member));
+        let member = self.live_member(&device);
+        let after = member.map_or(0, |member| self.journal.withheld_until(id, &member));
         if after == 0 {
             return;
         }
         for entry in runs.iter_mut().flat_map(|run| &mut run.entries) {
             let header = journal::Header::decode(&entry.header.0);
             let words = |header: &journal::Header| is_words(kind_of(header.beside.as_ref()));
-            if header.is_ok_and(|header| header.lamport <= after && words(&header)) {
+            let own = |header: &journal::Header| self.member_of(&header.author) == member;
+            if header.is_ok_and(|header| header.lamport <= after && words(&header) && !own(&header)) {
                 entry.body = None;
             }
         }
@@ -244,6 +246,7 @@ impl CircleState {
             let Some(row) = self.conversations.get(&conversation).copied() else { continue };
             let beside = entries_beside(ctx.tx, row, &author)?;
             ctx.tx.end_chain(row, &author, len)?;
+            self.counts_again(ctx, conversation, row)?;
             for record in beside {
                 let counts = len.is_none_or(|len| record.seq < len);
                 let counted = record.gone != Gone::Void;
@@ -260,6 +263,25 @@ impl CircleState {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Asks for the bodies of what may count again, and came without while it counted for nothing.
+    fn counts_again(
+        &mut self,
+        ctx: &mut Ctx<'_, '_>,
+        conversation: ConversationId,
+        row: ConversationRow,
+    ) -> Result<(), StoreError> {
+        let withheld = self.withheld_here(&conversation);
+        if withheld > 0 {
+            ctx.tx.withhold(row, withheld)?;
+            for (author, seq) in ctx.tx.places_withheld(row)? {
+                self.talk.note_beside((conversation, author), seq);
+            }
+        }
+        self.links.values_mut().for_each(|link| link.asked.again());
+        self.talk.lacks = true;
         Ok(())
     }
 
