@@ -309,13 +309,16 @@ impl World {
         found
     }
 
-    /// Takes a device's key out of its vault, and writes with it to everyone; the device must be off meanwhile, and have
-    /// written nothing yet.
+    /// Writes to everyone with a device's key; the device must be off meanwhile, and have written nothing yet.
     pub fn forger(&self, person: Person) -> Forger {
-        let vault = self.vault(person);
-        let circle = vault.circles().expect("circles").remove(0);
+        let circle = self.vault(person).circles().expect("circles").remove(0);
         let everyone = journal::Descriptor::Everyone.id(&circle.circle);
         Forger::new(SigningKey::from_seed(&circle.device_seed), everyone)
+    }
+
+    /// Takes the key out of the vault of a device that is off.
+    pub fn key(&self, person: Person) -> SigningKey {
+        SigningKey::from_seed(&self.vault(person).circles().expect("circles").remove(0).device_seed)
     }
 
     fn vault(&self, person: Person) -> Vault {

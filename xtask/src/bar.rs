@@ -49,6 +49,7 @@ const BARS: &[Bar] = &[
     circle::REMOVED,
     circle::THIEF,
     circle::EVERYONE,
+    circle::FLOOD,
     web::BUNDLE,
     web::FIRST_MESSAGE,
     web::KEYSTROKE,

@@ -35,6 +35,27 @@ pub(crate) const EVERYONE: Bar = Bar {
     run: everyone,
 };
 
+/// What a flood of tiny entries does to others.
+pub(crate) const FLOOD: Bar = Bar {
+    name: "flood",
+    what: "100,000 entries of one character by one member, whole nodes on virtual links of 20 ms, turns as long as they take on this machine: when another's message is there in the middle of it",
+    limit: "at most 5 s; all hold the same afterwards",
+    run: flood,
+};
+
+fn flood() -> Result<Verdict> {
+    let run = scenes::run(&["hexode-testnet"], "test(so_many_tiny_entries)", &[("FLOOD", "100000".into())])?;
+    let line = run.said.lines().find_map(|line| line.trim().strip_prefix("FLOOD "));
+    let figures: Vec<u64> =
+        line.unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
+    Ok(match *figures {
+        [count, after_ms] => {
+            Verdict { figure: format!("after {after_ms} ms, of {count}"), holds: run.holds() }
+        }
+        _ => Verdict { figure: "no figure, see above".into(), holds: false },
+    })
+}
+
 fn everyone() -> Result<Verdict> {
     let run = scenes::run(&["hexode-testnet"], "test(everyone_has_it_soon)", &[("EVERYONE", "256".into())])?;
     let line = run.said.lines().find_map(|line| line.trim().strip_prefix("EVERYONE "));
