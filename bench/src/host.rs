@@ -101,6 +101,7 @@ impl Host {
             invitation: invitation.to_owned(),
             member: name.to_owned(),
             device: format!("{name}'s phone"),
+            history_s: None,
         };
         let circle = self.node.join(request).await.map_err(plain)?.id;
         let standing = self.wait(|seen| {

@@ -135,8 +135,13 @@ impl World {
 
     /// Begins to join by a link.
     pub fn join(&mut self, person: Person, link: &str) {
-        let request =
-            api::Join { invitation: link.into(), member: self.name(person), device: "phone".into() };
+        self.join_since(person, link, None);
+    }
+
+    /// Begins to join by a link, with what was said in so many seconds before; with all if no number is given.
+    pub fn join_since(&mut self, person: Person, link: &str, history_s: Option<u64>) {
+        let (member, device) = (self.name(person), "phone".into());
+        let request = api::Join { invitation: link.into(), member, device, history_s };
         self.ask(person, |node| async move { node.join(request).await }).expect("a valid link");
     }
 

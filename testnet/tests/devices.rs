@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first thing amiss")]
 
+use std::time::Duration;
+
 use hexode_testnet::{Person, World};
 use node::api;
 
@@ -19,12 +21,17 @@ fn digests(world: &mut World, person: Person) -> Vec<(String, String)> {
 
 /// Adds a device to a person's own, by an invitation from one of them.
 fn link(world: &mut World, person: Person, name: &str) -> Person {
+    link_since(world, person, name, None)
+}
+
+/// The same, with what was said in so many seconds before.
+fn link_since(world: &mut World, person: Person, name: &str, history_s: Option<u64>) -> Person {
     let circle = world.first_circle(person);
     let invite = api::Invite { role: api::Role::Member, valid_s: 3600, own_device: true };
     let link =
         world.ask(person, |node| async move { node.invite(circle, invite).await }).unwrap().link.unwrap();
     let device = world.person(name);
-    world.join(device, &link);
+    world.join_since(device, &link, history_s);
     world.settle();
     device
 }
@@ -67,6 +74,34 @@ fn a_second_device_gets_the_whole_history_and_what_became_of_it() {
     }
     world.settle();
     assert_eq!((world.view(ann).unread, world.view(tablet).unread), (0, 0));
+}
+
+#[test]
+fn a_second_device_takes_as_much_of_the_history_as_its_person_chose() {
+    let mut world = World::new(3);
+    let [ann, ben] = world.circle(["Ann", "Ben"]);
+    for to in ["Ben", "everyone"] {
+        world.send(ann, to, "of last year");
+    }
+    world.settle();
+    world.pass(Duration::from_secs(3600));
+    world.send(ben, "Ann", "of today");
+    world.send(ann, "everyone", "of today");
+    world.settle();
+    let tablet = link_since(&mut world, ann, "Tablet", Some(1800));
+    let shown = |world: &mut World| [world.screen(tablet, "Ben"), world.screen(tablet, "everyone")];
+    assert_eq!(shown(&mut world), ["Ben: of today\n", "Ann: of today\n"]);
+    // What both hold is the same: each chain from its beginning, with or without the words.
+    assert_eq!(digests(&mut world, tablet), digests(&mut world, ann));
+    world.kill(tablet);
+    assert_eq!(world.pages_with(tablet, "of last year"), 0);
+    world.restart(tablet);
+    world.settle();
+    world.send(tablet, "Ben", "and from here");
+    world.settle();
+    assert_eq!(shown(&mut world), ["Ben: of today\nAnn: and from here\n", "Ann: of today\n"]);
+    assert_eq!(digests(&mut world, tablet), digests(&mut world, ann));
+    assert_eq!(world.screen(ben, "Ann").lines().count(), 3, "others have it as before");
 }
 
 #[test]

@@ -84,7 +84,8 @@ fn a_link_that_is_damaged_truncated_or_expired_is_refused_at_once() {
     let cara = world.person("Cara");
     let mut try_link = |link: String, skew| {
         world.skew(cara, skew);
-        let request = api::Join { invitation: link, member: "Cara".into(), device: "phone".into() };
+        let request =
+            api::Join { invitation: link, member: "Cara".into(), device: "phone".into(), history_s: None };
         world.ask(cara, |node| async move { node.join(request).await }).unwrap_err().message
     };
     assert!(try_link(link[..link.len() - 5].into(), 0).contains("incomplete"));

@@ -35,8 +35,12 @@ fn link(world: &mut World, inviter: Person, own_device: bool, name: &str, device
     let invite = node::api::Invite { role: node::api::Role::Member, valid_s: 86_400, own_device };
     let issued = world.ask(inviter, |node| async move { node.invite(circle, invite).await }).unwrap();
     let fresh = world.person(name);
-    let join =
-        node::api::Join { invitation: issued.link.unwrap(), member: name.into(), device: device.into() };
+    let join = node::api::Join {
+        invitation: issued.link.unwrap(),
+        member: name.into(),
+        device: device.into(),
+        history_s: None,
+    };
     world.ask(fresh, |node| async move { node.join(join).await }).unwrap();
     world.settle();
     fresh

@@ -194,6 +194,9 @@ pub struct Join {
     pub member: String,
     /// This device's name.
     pub device: String,
+    /// How far back this device takes what was said, in seconds; all of it if absent.
+    #[serde(default)]
+    pub history_s: Option<u64>,
 }
 
 /// A person in the circle.

@@ -21,6 +21,7 @@ mod files;
 mod flow;
 mod groups;
 mod guard;
+mod history;
 mod join;
 mod link;
 mod message;

@@ -29,18 +29,31 @@ impl Turn<'_> {
         self.write(|db| db.prepare_cached(SQL)?.execute((conversation, bytes))).map(drop)
     }
 
-    /// Gives up waiting for nothing: bodies behind a Lamport time that were withheld lack from here on.
-    pub fn want_withheld(&mut self, conversation: ConversationRow, after: u64) -> Result<(), StoreError> {
-        const SQL: &str =
-            "UPDATE entry SET gone = gone - 3 WHERE conversation = ?1 AND gone IN (3, 11) AND lamport > ?2";
-        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, after))).map(drop)
+    /// Gives up waiting for nothing: bodies behind a Lamport time and since a time that were withheld lack from here on.
+    pub fn want_withheld(
+        &mut self,
+        conversation: ConversationRow,
+        after: u64,
+        since_ms: u64,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE entry SET gone = gone - 3
+            WHERE conversation = ?1 AND gone IN (3, 11) AND lamport > ?2 AND claimed_ms >= ?3";
+        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, after, since_ms.cast_signed())))
+            .map(drop)
     }
 
-    /// Waits no more for words up to a Lamport time, which are withheld: they came while they counted for nothing.
-    pub fn withhold(&mut self, conversation: ConversationRow, until: u64) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE entry SET gone = 3
-            WHERE conversation = ?1 AND gone = 0 AND body IS NULL AND lamport <= ?2 AND kind IN (0, 1, 3)";
-        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, until))).map(drop)
+    /// Waits no more for words up to a Lamport time or before a time, which are withheld: they came while they counted for
+    /// nothing.
+    pub fn withhold(
+        &mut self,
+        conversation: ConversationRow,
+        until: u64,
+        since_ms: u64,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE entry SET gone = 3 WHERE conversation = ?1 AND gone = 0 AND body IS NULL
+            AND (lamport <= ?2 OR claimed_ms < ?3) AND kind IN (0, 1, 3)";
+        self.write(|db| db.prepare_cached(SQL)?.execute((conversation, until, since_ms.cast_signed())))
+            .map(drop)
     }
 
     /// Ends a chain at a length, by somebody else's word: what stands behind counts for nothing, what stands before

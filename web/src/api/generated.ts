@@ -383,6 +383,8 @@ export type IssuedToken = {
 export type Join = {
   /** This device's name. */
   device: string;
+  /** How far back this device takes what was said, in seconds; all of it if absent. */
+  history_s?: number | null;
   /** The invitation's link. */
   invitation: string;
   /** The newcomer's name; not used when the invitation adds a device to an existing member. */

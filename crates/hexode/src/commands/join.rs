@@ -9,7 +9,7 @@ use node::api::{Circle, CircleState, ErrorKind, Event, Join};
 use crate::{
     failure::Failure,
     session::{self, Session},
-    text,
+    text, time,
 };
 
 /// Join a circle by an invitation, and wait until a member lets you in
@@ -35,6 +35,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", default_value = "device")]
     device: String,
 
+    /// How far back this device takes what was said: 7d, 52w; all of it by default. Headers come in any case
+    #[arg(long, value_name = "TIME", value_parser = time::parse_span)]
+    history: Option<u64>,
+
     /// Return at once; the node goes on in the background
     #[arg(long)]
     no_wait: bool,
@@ -48,6 +52,7 @@ impl Args {
             // Of an own device the circle takes the member's name; but there must be one to take no notice of.
             member: self.member.unwrap_or_else(|| self.device.clone()),
             device: self.device,
+            history_s: self.history,
         };
         let mut circle = session.client.join(&join).await?;
         if self.no_wait {

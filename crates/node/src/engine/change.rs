@@ -149,7 +149,8 @@ impl CircleState {
         outcome: &Outcome,
     ) -> Result<Gone, StoreError> {
         let own = self.member_of(&record.author) == self.my_member();
-        if is_words(record.kind) && !own && record.lamport <= self.withheld_here(&conversation) {
+        let withheld = !own && record.lamport <= self.withheld_here(&conversation);
+        if is_words(record.kind) && (withheld || record.claimed_ms < self.since_ms) {
             return Ok(Gone::Withheld);
         }
         match beside_of(record) {

@@ -67,6 +67,8 @@ pub(crate) struct CircleState {
     /// What was heard of the rendezvous on the DHT.
     pub(crate) dht: dht::Heard,
 
+    /// What was said before is not kept here, as its person chose.
+    pub(crate) since_ms: u64,
     /// What is kept in memory of messages.
     pub(crate) talk: Talk,
     /// What others' entries take.
@@ -140,6 +142,7 @@ impl CircleState {
             listen_port: 0,
             trouble: None,
             dht: dht::Heard::default(),
+            since_ms: 0,
             talk: Talk::default(),
             shares: Shares::default(),
             claims: Claims::default(),
@@ -468,6 +471,7 @@ fn restore(vault: &Vault, record: &CircleRecord) -> Result<CircleState, OpenErro
     state.learn_removals(vault)?;
     // How the chains end is in the vault by now.
     let _ = state.journal.refold(&Members(&state.charter));
+    state.restore_history(vault)?;
     state.restore_talk(vault)?;
     state.restore_shares(vault)?;
     state.restore_rekey(vault)?;

@@ -227,7 +227,7 @@ impl CircleState {
         if places.is_empty() {
             return Ok(());
         }
-        ctx.tx.want_withheld(row, self.withheld_here(&id))?;
+        ctx.tx.want_withheld(row, self.withheld_here(&id), self.since_ms)?;
         places.into_iter().for_each(|(author, seq)| self.talk.forget_beside((id, author), seq));
         for (author, seq) in ctx.tx.places_withheld(row)? {
             self.talk.note_beside((id, author), seq);
@@ -274,8 +274,8 @@ impl CircleState {
         row: ConversationRow,
     ) -> Result<(), StoreError> {
         let withheld = self.withheld_here(&conversation);
-        if withheld > 0 {
-            ctx.tx.withhold(row, withheld)?;
+        if withheld > 0 || self.since_ms > 0 {
+            ctx.tx.withhold(row, withheld, self.since_ms)?;
             for (author, seq) in ctx.tx.places_withheld(row)? {
                 self.talk.note_beside((conversation, author), seq);
             }

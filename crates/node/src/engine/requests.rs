@@ -135,6 +135,7 @@ impl Access<'_, '_> {
         let mut circle =
             CircleState::new(row, invitation.circle(), key, Charter::awaiting(invitation.circle()));
         circle.standing = Standing::Awaiting;
+        circle.set_history(self.ctx.tx, request.history_s, self.ctx.time.wall_ms)?;
         circle.invitation = Some(invitation);
         circle.redemption = redemption;
         self.add(circle)

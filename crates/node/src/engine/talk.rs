@@ -66,7 +66,7 @@ impl CircleState {
             for (author, seq) in vault.places_beside(*row)? {
                 self.talk.note_beside((*id, author), seq);
             }
-            if !self.journal.acts(id).is_empty() {
+            if !self.journal.acts(id).is_empty() || self.since_ms > 0 {
                 for (author, seq) in vault.places_withheld(*row)? {
                     self.talk.note_beside((*id, author), seq);
                 }

@@ -83,7 +83,7 @@ impl House {
         let (node, home) = self.start(name);
         node.create(PASSPHRASE.into()).await.unwrap();
         let (member, device) = (name.to_owned(), "phone".to_owned());
-        let circle = node.join(api::Join { invitation, member, device }).await.unwrap().id;
+        let circle = node.join(api::Join { invitation, member, device, history_s: None }).await.unwrap().id;
         let person = Person { node, circle, home };
         person
             .until(async || person.node.circle(circle).await.unwrap().state == api::CircleState::Member)

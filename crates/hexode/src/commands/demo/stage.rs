@@ -160,7 +160,12 @@ impl Actor {
     }
 
     pub(super) async fn join(&self, invitation: &str, member: &str, device: &str) -> Result<(), Failure> {
-        let join = Join { invitation: invitation.into(), member: member.into(), device: device.into() };
+        let join = Join {
+            invitation: invitation.into(),
+            member: member.into(),
+            device: device.into(),
+            history_s: None,
+        };
         let circle = self.client.join(&join).await?;
         self.wait(&circle, |seen| is_in(&seen.circle)).await
     }
