@@ -89,6 +89,40 @@ fn everyone_has_it_soon_and_its_author_sends_few_copies() {
 }
 
 #[test]
+fn who_comes_back_gets_what_he_missed_from_a_few_and_not_from_all() {
+    let (mut world, people) = circle(24);
+    let away = people[5];
+    world.send(away, "everyone", "gone for a while");
+    world.settle();
+    world.kill(away);
+    let text = "x".repeat(1000);
+    for at in 0..30 {
+        world.send(people[10 + at % 7], "everyone", &format!("{text} {at}"));
+        world.pass(Duration::from_millis(100));
+    }
+    world.settle();
+    let said = |world: &World| -> u64 {
+        let entries = people.iter().filter_map(|person| world.sent(*person).get("entries").copied());
+        entries.map(|(_, bytes)| bytes).sum()
+    };
+    let (began, before) = (world.now(), said(&world));
+    world.restart(away);
+    while world.messages(away, "everyone").len() < 31 && world.now() < began + Duration::from_secs(60) {
+        world.pass(Duration::from_millis(20));
+    }
+    assert!(world.now() - began < Duration::from_secs(1), "it came after {:?}", world.now() - began);
+    world.settle();
+    let copies = (said(&world) - before) as f64 / (30 * text.len()) as f64;
+    assert!(copies <= 5.0, "{copies:.1} times what he had missed was sent");
+    // Whoever was told later sends as well as the others.
+    for at in [0, 7, 23] {
+        world.send(people[at], "everyone", &format!("welcome {at}"));
+    }
+    world.settle();
+    assert_eq!(world.messages(away, "everyone").len(), 34);
+}
+
+#[test]
 fn who_is_linked_to_one_device_only_gets_it_too() {
     let (mut world, people) = circle(16);
     let (lonely, friend) = (people[15], people[9]);

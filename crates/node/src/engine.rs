@@ -19,6 +19,7 @@ mod ends;
 mod exchange;
 mod files;
 mod flow;
+mod frontiers;
 mod groups;
 mod guard;
 mod history;

@@ -23,6 +23,7 @@ use super::{
     dht,
     ends::Removals,
     files::Files,
+    frontiers::Telling,
     link::{ChainKey, Link},
     rekey::Rekey,
     share::Shares,
@@ -67,6 +68,8 @@ pub(crate) struct CircleState {
     /// What was heard of the rendezvous on the DHT.
     pub(crate) dht: dht::Heard,
 
+    /// Whom this device has told how far it is.
+    pub(crate) telling: Telling,
     /// What was said before is not kept here, as its person chose.
     pub(crate) since_ms: u64,
     /// What is kept in memory of messages.
@@ -142,6 +145,7 @@ impl CircleState {
             listen_port: 0,
             trouble: None,
             dht: dht::Heard::default(),
+            telling: Telling::default(),
             since_ms: 0,
             talk: Talk::default(),
             shares: Shares::default(),
@@ -363,7 +367,7 @@ impl CircleState {
 
     /// Returns when this circle wants a turn although nothing comes in.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let lazy = [self.lazy_at, self.far_at, self.heard_at];
+        let lazy = [self.lazy_at, self.far_at, self.telling.at, self.heard_at];
         let timers = [self.ahead_at, self.restart_at, self.talk.expiry_at].into_iter().chain(lazy);
         timers.flatten().min()
     }

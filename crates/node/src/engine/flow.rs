@@ -32,6 +32,7 @@ impl CircleState {
         if self.far_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.offer_to_all(ctx);
         }
+        self.tell_more(ctx);
         if self.heard_at.is_some_and(|at| at <= ctx.time.since_start) {
             self.keep_receipts(ctx.tx)?;
         }

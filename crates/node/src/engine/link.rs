@@ -26,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) charter_said: Vec<EntryId>,
     /// This device's secrets, addresses and frontier were told on this link.
     pub(crate) introduced: bool,
+    /// This device has told its whole frontier: content may come.
+    pub(crate) frontier_told: bool,
     /// The other side has told its whole frontier: content may be sent.
     pub(crate) frontier_known: bool,
     /// Conversations whose frontier it was told on this link.
@@ -69,6 +71,7 @@ impl Link {
             charter_told: false,
             charter_said: Vec::new(),
             introduced: false,
+            frontier_told: false,
             frontier_known: false,
             announced: BTreeSet::new(),
             sent: BTreeMap::new(),

@@ -264,29 +264,7 @@ impl CircleState {
         let all = std::iter::once(own).chain(others).take(limits::FRONTIER).collect();
         self.send(ctx, device, &Frame::Addresses(all));
         self.tell_groups(ctx, device);
-        self.send_frontier(ctx, device);
-    }
-
-    /// Tells how far this device holds every conversation that the other may read and that has entries.
-    fn send_frontier(&mut self, ctx: &mut Ctx<'_, '_>, device: DeviceId) {
-        let Some(member) = self.live_member(&device) else {
-            return;
-        };
-        let readable: Vec<_> = self.journal.readable_by(member).collect();
-        let held = readable.iter().filter_map(|id| self.journal.frontier(id).map(|held| (*id, held)));
-        let held: Vec<_> = held.filter(|(_, held)| !held.chains.is_empty()).collect();
-        if let Some(link) = self.links.get_mut(&device) {
-            link.announced = held.iter().map(|(id, _)| *id).collect();
-        }
-        let weight = |held: &ConversationFrontier| held.descriptor.0.len() + 80 * (held.chains.len() + 1);
-        let mut parts = cut(held.into_iter().map(|(_, held)| held).collect(), FRONTIER_BYTES, weight);
-        if parts.is_empty() {
-            parts.push(Vec::new());
-        }
-        let last = parts.len() - 1;
-        for (at, part) in parts.into_iter().enumerate() {
-            self.send(ctx, device, &Frame::Frontier(part, at == last));
-        }
+        self.tell_frontier(ctx, device);
     }
 
     fn handle_frontier(
@@ -440,6 +418,7 @@ impl CircleState {
                 }
                 self.count_share(&placed.run);
                 self.store_run(ctx, placed.run)?;
+                self.telling.came_at = Some(ctx.time.since_start);
                 if let Some(link) = self.links.get_mut(&device) {
                     link.holds(chain, len);
                     link.unreported.insert(chain);
@@ -774,9 +753,6 @@ pub(crate) fn cut<T>(items: Vec<T>, limit: usize, weight: impl Fn(&T) -> usize) 
     }
     parts
 }
-
-/// How many bytes of frontier one frame carries, well within [`limits::FRAME`] and [`limits::FRONTIER`].
-const FRONTIER_BYTES: usize = 256 << 10;
 
 /// How many bytes of charter answer one question.
 const CHARTER_PART: usize = 2 << 20;
