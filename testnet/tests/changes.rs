@@ -244,6 +244,28 @@ fn whoever_passes_entries_on_without_their_bodies_blanks_nothing_for_good() {
 }
 
 #[test]
+fn a_body_that_comes_later_reaches_those_who_had_asked_before() {
+    let mut world = World::new(38);
+    let [ann, ben, cara] = world.circle(["Ann", "Ben", "Cara"]);
+    world.send(ann, "everyone", "one");
+    world.settle();
+    for person in [ben, cara] {
+        world.kill(person);
+        world.blank(person, "everyone");
+        world.cut(ann, person);
+    }
+    for person in [ben, cara] {
+        world.restart(person);
+    }
+    world.settle();
+    assert_eq!(world.screen(cara, "everyone"), "Ann: (not here yet)\n", "neither has it");
+    world.mend(ann, ben);
+    world.settle();
+    assert_eq!(world.screen(ben, "everyone"), "Ann: one\n");
+    assert_eq!(world.screen(cara, "everyone"), "Ann: one\n");
+}
+
+#[test]
 fn words_are_found_in_what_messages_say_now() {
     let mut world = World::new(7);
     let [ann, ben] = world.circle(["Ann", "Ben"]);

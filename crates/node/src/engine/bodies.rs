@@ -1,5 +1,7 @@
 //! Bodies that did not come with their entries: whoever brought them may have lost them, or left them out.
 
+use std::collections::BTreeSet;
+
 use journal::{Content, Header};
 use vault::{EntryRecord, Gone, StoreError};
 use wire::{Blob, DeviceId, EntryBody, EntryPlace, Frame, limits};
@@ -11,6 +13,24 @@ use super::{
 };
 use crate::api;
 
+/// What the device at the other end of a link asked for in vain.
+#[derive(Debug, Default)]
+pub(crate) struct Vain {
+    /// What was not there.
+    lacking: BTreeSet<EntryPlace>,
+    /// What of that has come since.
+    came: Vec<EntryPlace>,
+}
+
+impl Vain {
+    /// Takes note of a place whose body is not there; beyond so many the other side asks on its next link.
+    fn note(&mut self, place: EntryPlace) {
+        if self.lacking.len() < limits::WANTED {
+            self.lacking.insert(place);
+        }
+    }
+}
+
 /// What a device was asked for on one link.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
@@ -18,12 +38,15 @@ pub(crate) struct Asked {
     until: i64,
     /// The positions of what it has not answered yet.
     open: Vec<i64>,
+    /// It is asked for all once more when it has answered.
+    anew: bool,
 }
 
 impl Asked {
     /// Lets everything be asked for once more.
     pub(crate) fn again(&mut self) {
         self.until = 0;
+        self.anew = !self.open.is_empty();
     }
 }
 
@@ -80,7 +103,13 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         let Some(member) = self.live_member(&device) else { return Ok(()) };
         let Some(link) = self.links.get_mut(&device).filter(|link| link.has_room()) else { return Ok(()) };
-        let Some(places) = link.wanted.take() else { return Ok(()) };
+        let wanted = link.wanted.take();
+        let asked = wanted.is_some();
+        // What has come since it was asked for in vain goes without a question.
+        let places = wanted.unwrap_or_else(|| std::mem::take(&mut link.vain.came));
+        if places.is_empty() && !asked {
+            return Ok(());
+        }
         let (mut bodies, mut looked, mut weight) = (Vec::new(), 0, 0);
         for place in &places {
             if weight > limits::FRAME / 2 {
@@ -100,8 +129,14 @@ impl CircleState {
             if let Some(body) = found.and_then(|record| record.body) {
                 weight += body.0.len() + 80;
                 bodies.push(EntryBody { place: *place, body });
+            } else if let Some(link) = self.links.get_mut(&device) {
+                link.vain.note(*place);
             }
         }
+        if !asked && let Some(link) = self.links.get_mut(&device) {
+            link.vain.came.extend(places.get(looked..).unwrap_or_default());
+        }
+        let looked = if asked { looked as u64 } else { 0 };
         let frame = Frame::Bodies(looked, bodies).encode();
         if let Some(link) = self.links.get_mut(&device) {
             link.content(frame.len());
@@ -121,19 +156,34 @@ impl CircleState {
     ) -> Result<(), StoreError> {
         let Some(link) = self.links.get_mut(&device) else { return Ok(()) };
         link.taken += 1;
+        // Unasked: what this device once asked for in vain.
+        if looked == 0 {
+            return bodies
+                .into_iter()
+                .try_for_each(|EntryBody { place, body }| self.put_body(ctx, place, body));
+        }
         let open = std::mem::take(&mut link.asked.open);
-        if open.is_empty() || looked == 0 {
+        if open.is_empty() {
             return Ok(());
         }
         // What was not looked at is asked for again.
         let looked = usize::try_from(looked).unwrap_or(usize::MAX).min(open.len());
         if let Some(last) = open.get(looked.saturating_sub(1)) {
-            link.asked.until = *last;
+            link.asked.until = if std::mem::take(&mut link.asked.anew) { 0 } else { *last };
         }
         for EntryBody { place, body } in bodies {
             self.put_body(ctx, place, body)?;
         }
         self.ask_bodies(ctx, device)
+    }
+
+    /// Takes note that a body is there, for those who asked for it before.
+    pub(crate) fn body_came(&mut self, place: EntryPlace) {
+        for link in self.links.values_mut() {
+            if link.vain.lacking.remove(&place) {
+                link.vain.came.push(place);
+            }
+        }
     }
 
     /// Puts a body to its entry, if it is the right one and still has a place there.
@@ -152,6 +202,7 @@ impl CircleState {
         let text = content.as_ref().and_then(Content::text);
         let bytes = record.body.as_ref().map_or(&[][..], |body| &body.0);
         ctx.tx.fill_body(row, &place.author, place.seq, bytes, text)?;
+        self.body_came(place);
         if beside_of(&record).is_some() {
             return self.apply_entry(ctx, place.conversation, row, &record);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use journal::{Beside, Change, Content, Entry, Header, Outcome, Target};
 use vault::{Appended, ConversationRow, EntryKind, EntryRecord, Gone, StoreError, Turn, Vault};
-use wire::{ConversationId, DeviceId, MemberId, Signature};
+use wire::{ConversationId, DeviceId, EntryPlace, MemberId, Signature};
 
 use super::{
     CircleState, Ctx,
@@ -41,6 +41,9 @@ impl CircleState {
             return Err(StoreError::Conflict);
         }
         self.talk.stored = true;
+        if record.body.is_some() {
+            self.body_came(EntryPlace { conversation, author: record.author, seq: record.seq });
+        }
         if record.gone == Gone::Withheld && record.kind == EntryKind::Message {
             self.talk.note_beside((conversation, record.author), record.seq);
         } else if record.kind == EntryKind::Message {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tunnel::LinkId;
 use wire::{ConversationId, DeviceId, EntryId, EntryPlace};
 
-use super::bodies::Asked;
+use super::bodies::{Asked, Vain};
 
 /// One author's chain in one conversation.
 pub(crate) type ChainKey = (ConversationId, DeviceId);
@@ -54,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) asked: Asked,
     /// Bodies it last asked for, until it is answered.
     pub(crate) wanted: Option<Vec<EntryPlace>>,
+    /// What it asked for, and was not there.
+    pub(crate) vain: Vain,
     /// Groups of which acts came that build on what is not held: asked for once a link.
     pub(crate) acts_asked: BTreeSet<ConversationId>,
     /// Acts came whose authors are not known: they may be under a later charter.
@@ -85,6 +87,7 @@ impl Link {
             ahead: BTreeMap::new(),
             asked: Asked::default(),
             wanted: None,
+            vain: Vain::default(),
             acts_asked: BTreeSet::new(),
             acts_refused: false,
             window: Window::default(),
