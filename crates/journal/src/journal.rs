@@ -232,7 +232,7 @@ impl Journal {
             seq: own.len,
             previous: own.head,
             seen,
-            lamport: (held.latest() + 1).min(LAMPORT),
+            lamport: (held.latest(now_ms) + 1).min(LAMPORT),
             claimed_ms: now_ms,
             body: [0; 32],
             beside,

@@ -315,10 +315,10 @@ impl Conversation {
 
     /// Returns the time after which the next entry stands: after all that is held, and after all that is withheld from somebody,
     /// or what is written to him would be, too. As far as others follow.
-    pub(super) fn latest(&self) -> u64 {
+    pub(super) fn latest(&self, now_ms: u64) -> u64 {
         let places = self.group.as_deref().map(|group| group.roster.members.values());
         let withheld = places.into_iter().flatten().map(|place| place.after).max().unwrap_or(0);
-        self.lamport.max(withheld.min(self.lamport.saturating_add(limits::LEAP / 2)))
+        self.lamport.max(withheld.min(now_ms))
     }
 
     /// Returns where a chain ends, if its author was removed from the circle, or his member is not in the group any more.
