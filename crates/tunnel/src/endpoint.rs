@@ -53,7 +53,7 @@ pub(crate) async fn bind(
     for address in &addresses {
         builder = builder.bind_addr(*address).map_err(|_| BindError::Addresses)?;
     }
-    builder.bind().await.map_err(|error| BindError::Endpoint { reason: error.to_string() })
+    builder.bind().await.map_err(|error| BindError::Endpoint { reason: format!("{error:#}") })
 }
 
 /// Tells whether an address can be listened on, in words that iroh's error does not have, or finds another port.
