@@ -53,6 +53,7 @@ impl Host {
             fixed: Vec::new(),
             lan,
             tcp: true,
+            mapping: false,
             willing: node::Willing::default(),
             dht,
             vault: Options { durability: Durability::Full, kdf: Some(kdf) },

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use crypto::SigningKey;
 use tokio::sync::oneshot;
-use tunnel::{Command, Config, DownReason, Event, LinkId, Snapshot, Timing, Tunnel, Willing};
+use tunnel::{Command, Config, DownReason, Event, LinkId, MappingStatus, Snapshot, Timing, Tunnel, Willing};
 use wire::{CircleId, DeviceId};
 
 use crate::Space;
@@ -42,6 +42,8 @@ struct State {
     ups: u64,
     downs: Vec<DownReason>,
     frames: Vec<(Instant, Vec<u8>)>,
+    /// What came of asking the router.
+    mapping: Option<MappingStatus>,
     /// Its own tunnel, once that runs.
     own: Option<Tunnel>,
 }
@@ -62,20 +64,25 @@ pub fn allow_each_other(devices: &[&Device]) {
 impl Device {
     /// Starts a device that listens on all addresses of its namespace.
     pub fn start(space: &Space, seed: u8) -> Result<Self> {
-        Self::with(space, seed, 9, 0)
+        Self::with(space, seed, 9, 0, false)
+    }
+
+    /// Starts a device that listens on a certain port and asks its router to let that in.
+    pub fn mapping(space: &Space, seed: u8, port: u16) -> Result<Self> {
+        Self::with(space, seed, 9, port, true)
     }
 
     /// Starts a device of another circle.
     pub fn in_circle(space: &Space, seed: u8, circle: u8) -> Result<Self> {
-        Self::with(space, seed, circle, 0)
+        Self::with(space, seed, circle, 0, false)
     }
 
     /// Starts a device that listens on a certain port.
     pub fn at(space: &Space, seed: u8, port: u16) -> Result<Self> {
-        Self::with(space, seed, 9, port)
+        Self::with(space, seed, 9, port, false)
     }
 
-    fn with(space: &Space, seed: u8, circle: u8, port: u16) -> Result<Self> {
+    fn with(space: &Space, seed: u8, circle: u8, port: u16, mapping: bool) -> Result<Self> {
         let key = SigningKey::from_seed(&[seed; 32]);
         let id = DeviceId::new(key.public());
         let config = Config {
@@ -87,6 +94,7 @@ impl Device {
             lan: None,
             willing: Willing::default(),
             tcp: true,
+            mapping,
             dht: None,
             timing: Timing::default(),
         };
@@ -132,6 +140,18 @@ impl Device {
         let bound =
             |state: &mut State| state.whereabouts.get(&self.id).filter(|all| !all.is_empty()).cloned();
         self.wait(LIMIT, bound).context("a device listens nowhere")
+    }
+
+    /// Waits until the router has let something in or refused, and forgets it.
+    pub fn until_mapping(&self, limit: Duration) -> Option<MappingStatus> {
+        let told =
+            |state: &mut State| state.mapping.take_if(|told| told.mapped.is_some() || told.error.is_some());
+        self.wait(limit, told)
+    }
+
+    /// Waits until others are told that this device listens at an address.
+    pub fn until_listens(&self, at: SocketAddr, limit: Duration) -> bool {
+        self.wait(limit, |state| state.whereabouts.get(&self.id)?.contains(&at).then_some(())).is_some()
     }
 
     /// Waits for a link to another device.
@@ -254,6 +274,7 @@ impl Seen {
                     .filter(|other| **other != device)
                     .for_each(|other| state.tell(device, *other));
             }
+            Event::Mapping(status) => state.mapping = Some(status),
             Event::Down { device, reason, .. } => {
                 state.up.remove(&device);
                 state.downs.push(reason);

@@ -58,10 +58,18 @@ impl Space {
         run(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace()))
     }
 
+    /// Returns a program that is to run in the namespace.
+    pub fn program(&self, name: &str) -> Command {
+        let mut program = Command::new("ip");
+        program.args(["netns", "exec", &self.name, name]);
+        program
+    }
+
     /// Hands `nft` a rule set.
     pub fn nft(&self, rules: &str) -> Result<()> {
-        let mut nft = Command::new("ip")
-            .args(["netns", "exec", &self.name, "nft", "-f", "-"])
+        let mut nft = self
+            .program("nft")
+            .args(["-f", "-"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -74,9 +82,11 @@ impl Space {
 
     /// Asks `nft` something.
     fn nft_says(&self, words: &str) -> Result<String> {
-        let mut nft = Command::new("ip");
-        nft.args(["netns", "exec", &self.name, "nft"]).args(words.split_whitespace());
-        let output = nft.output().context("the program `ip` is needed")?;
+        let output = self
+            .program("nft")
+            .args(words.split_whitespace())
+            .output()
+            .context("the program `ip` is needed")?;
         ensure!(output.status.success(), "nft {words}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
     }

@@ -465,6 +465,7 @@ impl World {
             fixed: Vec::new(),
             lan: false,
             tcp: true,
+            mapping: false,
             willing: Default::default(),
             dht: node::Dht::Off,
             vault: Options { durability: Durability::DangerOffForTests, kdf: Some(CHEAP) },

@@ -4,7 +4,7 @@
 //! [`Node`](crate::Node) and nothing else. Ids are their 52-character text, times are milliseconds since 1970
 //! (UTC), lengths are bytes. The same names appear in the OpenAPI file, which is generated from here.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -125,6 +125,21 @@ pub struct Circle {
     /// How the rendezvous on the DHT stands; absent while it is off, and until something was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendezvous: Option<Rendezvous>,
+    /// What the router lets in for this circle; absent without a router, and while it is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<PortMapping>,
+}
+
+/// How asking the default gateway to let a port in stands: where it does, for TCP too or not, how it is asked (`PCP`, `NAT-PMP`, `UPnP`), or why it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PortMapping {
+    #[schema(value_type = String)]
+    pub router: Ipv4Addr,
+    #[schema(value_type = Option<String>)]
+    pub outside: Option<SocketAddr>,
+    pub tcp: bool,
+    pub means: Option<String>,
+    pub error: Option<String>,
 }
 
 /// How finding members on the Mainline DHT stands.

@@ -166,6 +166,8 @@ pub struct Setup {
     pub lan: bool,
     /// Whether tunnels also listen on TCP, and go there where UDP does not get through.
     pub tcp: bool,
+    /// Whether the router is asked to let this device's port in.
+    pub mapping: bool,
     /// Whether, and how much, this device forwards for other members.
     pub willing: tunnel::Willing,
     /// Whether members are looked for on the Mainline DHT.

@@ -136,6 +136,7 @@ fn start(seed: u8, sink: impl Fn(&Tunnel, Event) + Send + Sync + 'static) -> (Tu
                 lan: None,
                 willing: Willing::default(),
                 tcp: true,
+                mapping: false,
                 dht: None,
                 timing: Timing::default(),
             };

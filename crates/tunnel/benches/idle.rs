@@ -65,6 +65,7 @@ fn start(seed: u8) -> (Tunnel, mpsc::Receiver<Event>) {
                 lan: None,
                 willing: Willing::default(),
                 tcp: true,
+                mapping: false,
                 dht: None,
                 timing: Timing::default(),
             };

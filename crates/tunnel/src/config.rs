@@ -23,6 +23,8 @@ pub struct Config {
     pub lan: Option<LanConfig>,
     /// Whether to listen on TCP too, and dial there what does not answer over UDP.
     pub tcp: bool,
+    /// Whether the router is asked to let this device's port in.
+    pub mapping: bool,
     /// Whether, and how much, this device forwards for other members.
     pub willing: Willing,
     /// How to find members on the Mainline DHT; `None` switches it off.

@@ -3,7 +3,7 @@ use std::{fmt, net::SocketAddr, ops::Deref};
 use tokio::sync::OwnedSemaphorePermit;
 use wire::DeviceId;
 
-use crate::{RefuseReason, Stream, dht::DhtStatus};
+use crate::{MappingStatus, RefuseReason, Stream, dht::DhtStatus};
 
 /// Names one link of this tunnel; never used again while the tunnel runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +77,8 @@ pub enum Event {
         /// [`DhtConfig::remembered`](crate::dht::DhtConfig::remembered) at the next start.
         nodes: Option<Vec<SocketAddr>>,
     },
+    /// The router was asked for a port, or there is another router, or none.
+    Mapping(MappingStatus),
     /// A link is up: both ends have proved who they are, in this very session.
     Up {
         /// The device at the other end.

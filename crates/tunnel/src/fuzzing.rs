@@ -8,7 +8,7 @@ pub use crate::initial::{Answering, Calling, KeyInput};
 use crate::{
     dht, framing,
     hello::{self, Binding, Kind, Statement},
-    lan, tcp,
+    lan, mapping, tcp,
     whereabouts::Whereabouts,
 };
 
@@ -89,6 +89,26 @@ pub fn lane_packets() -> Vec<u8> {
 /// Tells whether bytes are packets of a lane, and nothing besides.
 pub fn are_lane_packets(bytes: &[u8]) -> bool {
     tcp::are_packets(bytes)
+}
+
+/// Makes what routers answer: to a wish in PCP and in NAT-PMP, and with their outer address.
+pub fn router_packets() -> Vec<Vec<u8>> {
+    mapping::packets()
+}
+
+/// Tells whether bytes are such an answer.
+pub fn is_router_packet(bytes: &[u8]) -> bool {
+    mapping::is_packet(bytes)
+}
+
+/// Makes what routers answer in UPnP: where they are described, how, and what they grant.
+pub fn router_texts() -> Vec<Vec<u8>> {
+    mapping::texts()
+}
+
+/// Tells whether bytes are such an answer.
+pub fn is_router_text(bytes: &[u8]) -> bool {
+    mapping::is_text(bytes)
 }
 
 fn key() -> SigningKey {

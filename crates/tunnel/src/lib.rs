@@ -43,6 +43,7 @@ mod initial;
 mod knock;
 pub mod lan;
 mod link;
+mod mapping;
 mod outbox;
 mod own;
 mod pass;
@@ -60,6 +61,7 @@ pub use command::{CloseReason, Command, Knock, RefuseReason};
 pub use config::{BindError, Config, LanConfig, Timing};
 pub use event::{DownReason, Event, EventSink, LinkId, Received, Remote};
 pub use forward::Willing;
+pub use mapping::{Mapped, MappingStatus, Means};
 pub use status::{
     BlamedStatus, ChannelClass, Fault, ForwardedStatus, LinkStatus, PathStatus, Snapshot, UnreachableStatus,
 };

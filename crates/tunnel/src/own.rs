@@ -14,7 +14,7 @@ use wire::{DeviceId, Scope};
 /// Whatever is believed goes to the whole circle, and everybody keeps it: so no device changes its word at will.
 #[derive(Debug, Default)]
 pub(crate) struct Witnesses {
-    words: BTreeMap<DeviceId, Word>,
+    words: BTreeMap<Witness, Word>,
     told: BTreeSet<SocketAddr>,
     /// When what is told may change next.
     next: Option<Instant>,
@@ -22,7 +22,15 @@ pub(crate) struct Witnesses {
     owed: bool,
 }
 
-/// What one device says.
+/// Who says something of this device's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Witness {
+    /// The router, which is believed no more than anybody else.
+    Router,
+    Device(DeviceId),
+}
+
+/// What one of them says.
 #[derive(Debug)]
 struct Word {
     said: Option<SocketAddr>,
@@ -35,22 +43,25 @@ struct Word {
 }
 
 impl Witnesses {
-    /// Takes note of where a device sees this one.
-    pub(crate) fn hear(&mut self, device: DeviceId, address: SocketAddr, now: Instant) {
+    /// Takes note of where a device sees this one, or a router lets packets for it in.
+    pub(crate) fn hear(&mut self, witness: Witness, address: SocketAddr, now: Instant) {
         let new = Word { said: None, counts: None, since: now, next: now, pause: Duration::ZERO };
-        self.words.entry(device).or_insert(new).said = Some(address);
+        self.words.entry(witness).or_insert(new).said = Some(address);
     }
 
-    /// Takes note that a device's link is gone, and counts what it said no more.
-    pub(crate) fn forget(&mut self, device: &DeviceId) {
-        if let Some(word) = self.words.get_mut(device) {
+    /// Takes note that a device's link is gone, or that the router lets nothing in any more, and counts what it said no more.
+    pub(crate) fn forget(&mut self, witness: Witness) {
+        if let Some(word) = self.words.get_mut(&witness) {
             (word.said, word.counts) = (None, None);
         }
     }
 
     /// Forgets devices that left the circle.
     pub(crate) fn retain(&mut self, keep: impl Fn(&DeviceId) -> bool) {
-        self.words.retain(|device, _| keep(device));
+        self.words.retain(|witness, _| match witness {
+            Witness::Router => true,
+            Witness::Device(device) => keep(device),
+        });
     }
 
     /// Takes note that this device moved: of course it is seen elsewhere.
@@ -146,8 +157,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn device(n: u8) -> DeviceId {
-        DeviceId::new([n; 32])
+    fn device(n: u8) -> Witness {
+        Witness::Device(DeviceId::new([n; 32]))
     }
 
     #[test]
@@ -174,9 +185,26 @@ mod tests {
         let moved = witnesses.judge(&local, now).unwrap();
         assert!(moved.contains(&at("192.0.2.1:7001")) && !moved.contains(&at("192.0.2.1:7000")));
         for gone in 1..20 {
-            witnesses.forget(&device(gone));
+            witnesses.forget(device(gone));
         }
         assert_eq!(witnesses.judge(&local, now + TOLD), Some(BTreeSet::new()));
+    }
+
+    #[test]
+    fn a_router_is_believed_as_a_member_is() {
+        let (mut witnesses, now) = (Witnesses::default(), Instant::now());
+        witnesses.hear(Witness::Router, at("192.0.2.1:7000"), now);
+        assert_eq!(witnesses.judge(&[], now), Some(BTreeSet::from([at("192.0.2.1:7000")])));
+        let later = now + TOLD;
+        for member in 1..4 {
+            witnesses.hear(device(member), at("192.0.2.1:9000"), later);
+        }
+        // Two who agree come first, whatever the router says; it adds one address, as any liar may.
+        let both = BTreeSet::from([at("192.0.2.1:7000"), at("192.0.2.1:9000")]);
+        assert_eq!(witnesses.judge(&[], later), Some(both));
+        witnesses.retain(|_| false);
+        witnesses.forget(Witness::Router);
+        assert_eq!(witnesses.judge(&[], later + TOLD), Some(BTreeSet::new()));
     }
 
     #[test]
@@ -187,7 +215,7 @@ mod tests {
             let now = start + Duration::from_millis(ms);
             // Neither flipping nor coming back each time helps.
             if ms % 100 == 0 {
-                witnesses.forget(&device(9));
+                witnesses.forget(device(9));
             }
             witnesses.hear(device(9), at(&format!("192.0.2.1:{}", 1 + ms / 20 % 2)), now);
             if witnesses.judge(&[], now).is_some() {

@@ -3,6 +3,7 @@
 mod dialling;
 mod lanes;
 mod links;
+mod mapping;
 mod newcomers;
 mod reach;
 mod rendezvous;
@@ -108,6 +109,8 @@ struct Shell {
     /// Discovery on the local network, and what it has to know.
     lan: Option<LanConfig>,
     setting: watch::Sender<whereabouts::Setting>,
+    /// Whether the router is asked for a port.
+    maps: bool,
     /// Rendezvous on the DHT.
     dht: Option<DhtConfig>,
     meeting: Meeting,
@@ -183,6 +186,7 @@ impl Shell {
             stale: true,
             lan: config.lan,
             setting: watch::Sender::new(whereabouts::Setting::default()),
+            maps: config.mapping,
             dht: config.dht,
             meeting: Meeting::new(),
             tasks: JoinSet::new(),
@@ -228,6 +232,7 @@ impl Shell {
         }
         self.tasks.spawn(reach::keep_told(self.endpoint.clone(), self.outside.subscribe()));
         self.start_dht();
+        let mut mapping = self.start_mapping();
         let mut lanes = self.tcp.watch();
         let mut watcher = self.endpoint.watch_addr();
         self.bound(watcher.get().ip_addrs().copied().collect());
@@ -273,6 +278,7 @@ impl Shell {
                     self.handle_meeting();
                     continue;
                 }
+                status = mapping.changed() => self.handle_mapping(status),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     if let Err(error) = done && error.is_panic() {
                         tracing::error!(%error, "a task of the tunnel failed");
@@ -293,7 +299,7 @@ impl Shell {
         }
         self.tasks.abort_all();
         // The other ends learn it now instead of after a time-out; one that is gone does not hold us up.
-        let _ = timeout(CLOSING, self.endpoint.close()).await;
+        let _ = timeout(CLOSING, async { tokio::join!(self.endpoint.close(), mapping.stop()) }).await;
         self.tcp.close();
         drop(commands);
     }

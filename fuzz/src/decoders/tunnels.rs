@@ -47,5 +47,17 @@ pub(super) fn decoders() -> Vec<Decoder> {
             bound: SMALL,
             run: Box::new(fuzzing::are_lane_packets),
         },
+        Decoder {
+            name: "router-packet",
+            seeds: fuzzing::router_packets(),
+            bound: SMALL,
+            run: Box::new(fuzzing::is_router_packet),
+        },
+        Decoder {
+            name: "router-text",
+            seeds: fuzzing::router_texts(),
+            bound: SMALL,
+            run: Box::new(fuzzing::is_router_text),
+        },
     ]
 }

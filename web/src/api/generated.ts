@@ -49,6 +49,7 @@ export type Circle = {
   devices: number;
   /** The circle. */
   id: string;
+  mapping?: PortMapping | null;
   /** The member this device belongs to; absent until let in. */
   member?: string | null;
   /** That member's name. */
@@ -565,6 +566,15 @@ export type Path = {
   since_ms: number;
   /** The member's device that forwards, on the channel `member`. */
   via?: string | null;
+};
+
+/** How asking the default gateway to let a port in stands: where it does, for TCP too or not, how it is asked (`PCP`, `NAT-PMP`, `UPnP`), or why it does not. */
+export type PortMapping = {
+  error?: string | null;
+  means?: string | null;
+  outside?: string | null;
+  router: string;
+  tcp: boolean;
 };
 
 /** How far one's own message has come, in words. */

@@ -22,6 +22,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "cc", from: Source::Package("gcc") },
     Tool { program: "ip", from: Source::Package("iproute2") },
     Tool { program: "nft", from: Source::Package("nftables") },
+    Tool { program: "miniupnpd", from: Source::Package("miniupnpd-nftables") },
     Tool { program: "tcpdump", from: Source::Package("tcpdump") },
     Tool { program: "node", from: Source::Package("nodejs") },
     Tool { program: "npm", from: Source::Package("npm") },

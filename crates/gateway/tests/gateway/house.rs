@@ -28,6 +28,7 @@ impl House {
             fixed: Vec::new(),
             lan: false,
             tcp: true,
+            mapping: false,
             willing: Default::default(),
             dht: node::Dht::Off,
             // The least that is accepted: what is tested here is not the passphrase's strength.

@@ -55,6 +55,7 @@ impl Site {
             fixed: Vec::new(),
             lan: false,
             tcp: true,
+            mapping: false,
             willing: Default::default(),
             dht: node::Dht::Off,
             vault: Options {

@@ -1,4 +1,4 @@
-use node::api::{Circle, Path, Rendezvous, Tunnel, TunnelState};
+use node::api::{Circle, Path, PortMapping, Rendezvous, Tunnel, TunnelState};
 use serde::Serialize;
 
 use super::{
@@ -86,6 +86,9 @@ fn show_circle(circle: &Circle) -> String {
     if !addresses.is_empty() {
         shown.push_str(&format!("  reachable at {}\n", addresses.join(", ")));
     }
+    if let Some(mapping) = &circle.mapping {
+        shown.push_str(&show_mapping(mapping));
+    }
     if let Some(rendezvous) = &circle.rendezvous {
         shown.push_str(&show_rendezvous(rendezvous));
     }
@@ -93,6 +96,18 @@ fn show_circle(circle: &Circle) -> String {
         shown.push_str(&format!("  trouble: {}\n", text::block(trouble)));
     }
     shown
+}
+
+fn show_mapping(mapping: &PortMapping) -> String {
+    let PortMapping { router, outside, tcp, means, error } = mapping;
+    let kept = match (outside, means, error) {
+        (Some(outside), Some(means), _) => {
+            format!("lets in {outside}, {}, asked by {means}", if *tcp { "UDP and TCP" } else { "UDP alone" })
+        }
+        (_, _, Some(error)) => format!("lets nothing in: {error}"),
+        _ => "is being asked".into(),
+    };
+    format!("  router {router}: {}\n", text::line(&kept))
 }
 
 fn show_rendezvous(rendezvous: &Rendezvous) -> String {

@@ -13,8 +13,7 @@ use crate::{failure::Failure, passphrase::Source, session::Session};
 
 /// Run this device's node in the foreground, until Ctrl-C
 ///
-/// On first use it makes the vault and asks for a new passphrase twice; after that it asks for it once. All other
-/// commands speak to the running node, from another terminal.
+/// On first use it makes the vault and asks twice for a passphrase. Other commands speak to this node.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -24,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "passphrase_file")]
     locked: bool,
 
-    /// Where tunnels listen, as ADDRESS:PORT; may be given several times [default: every interface, any port]
+    /// Where tunnels listen, as ADDRESS:PORT; may be repeated [default: everywhere, any port]
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<SocketAddr>,
 
@@ -39,6 +38,10 @@ pub(crate) struct Args {
     /// Do not listen on TCP, nor dial there where UDP does not get through
     #[arg(long)]
     no_tcp: bool,
+
+    /// Do not ask the router to let this device's port in
+    #[arg(long)]
+    no_port_mapping: bool,
 
     /// Do not forward packets of two other members who cannot reach each other
     #[arg(long)]
@@ -103,6 +106,7 @@ impl Args {
             fixed: self.address,
             lan: !self.no_lan,
             tcp: !self.no_tcp,
+            mapping: !self.no_port_mapping,
             willing: Willing { on: !self.no_forward, ..Willing::default() },
             dht,
             vault: vault::Options::default(),

@@ -91,8 +91,7 @@ fn the_program_says_what_it_can_do() {
     --- out
     Run this device's node in the foreground, until Ctrl-C
 
-    On first use it makes the vault and asks for a new passphrase twice; after that it asks for it once.
-    All other commands speak to the running node, from another terminal.
+    On first use it makes the vault and asks twice for a passphrase. Other commands speak to this node.
 
     Usage: hexode up [OPTIONS]
 
@@ -110,8 +109,7 @@ fn the_program_says_what_it_can_do() {
               Start locked and ask for nothing; `hexode unlock` opens it
 
           --bind <ADDRESS>
-              Where tunnels listen, as ADDRESS:PORT; may be given several times [default: every
-              interface, any port]
+              Where tunnels listen, as ADDRESS:PORT; may be repeated [default: everywhere, any port]
 
           --circle <NAME|ID>
               Which circle, by name or id; needed only when this device belongs to several
@@ -127,6 +125,9 @@ fn the_program_says_what_it_can_do() {
 
           --no-tcp
               Do not listen on TCP, nor dial there where UDP does not get through
+
+          --no-port-mapping
+              Do not ask the router to let this device's port in
 
           --no-forward
               Do not forward packets of two other members who cannot reach each other

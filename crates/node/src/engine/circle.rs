@@ -67,6 +67,8 @@ pub(crate) struct CircleState {
     pub(crate) trouble: Option<String>,
     /// What was heard of the rendezvous on the DHT.
     pub(crate) dht: dht::Heard,
+    /// What the router was heard to let in.
+    pub(crate) mapping: Option<api::PortMapping>,
 
     /// Whom this device has told how far it is.
     pub(crate) telling: Telling,
@@ -147,6 +149,7 @@ impl CircleState {
             dht: dht::Heard::default(),
             telling: Telling::default(),
             since_ms: 0,
+            mapping: None,
             talk: Talk::default(),
             shares: Shares::default(),
             claims: Claims::default(),
@@ -225,6 +228,7 @@ impl CircleState {
             port_fallback: setup.bind.iter().all(|address| address.port() == 0),
             lan: setup.lan.then(tunnel::LanConfig::default),
             tcp: setup.tcp,
+            mapping: setup.mapping,
             willing: setup.willing,
             dht: self.dht_config(&setup.dht),
             timing: tunnel::Timing::default(),
@@ -233,6 +237,16 @@ impl CircleState {
         let commands = self.start_commands();
         effects.extend(commands.into_iter().map(|command| Effect::Tunnel(self.id, command)));
         Some(effects)
+    }
+
+    pub(crate) fn handle_mapping(&mut self, status: tunnel::MappingStatus) {
+        self.mapping = status.router.map(|router| api::PortMapping {
+            router,
+            outside: status.mapped.map(|mapped| mapped.outside),
+            tcp: status.mapped.is_some_and(|mapped| mapped.tcp),
+            means: status.mapped.map(|mapped| mapped.means.to_string()),
+            error: status.error,
+        });
     }
 
     fn start_commands(&self) -> Vec<tunnel::Command> {
@@ -343,6 +357,7 @@ impl CircleState {
         self.restart_at = old.restart_at;
         self.trouble = Some(trouble.to_owned());
         self.dht = std::mem::take(&mut old.dht);
+        self.mapping = old.mapping.take();
         self.inherit_files(&old.files, effects);
         effects.extend(old.links.keys().map(|device| self.close(*device)));
         if let (Standing::Awaiting, Some(invitation)) = (self.standing, &self.invitation) {

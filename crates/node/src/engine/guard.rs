@@ -121,6 +121,7 @@ mod tests {
             fixed: Vec::new(),
             lan: false,
             tcp: false,
+            mapping: false,
             willing: Default::default(),
             dht: Dht::Remembered,
             vault: Options {

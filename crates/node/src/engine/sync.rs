@@ -69,6 +69,10 @@ impl CircleState {
             }
             tunnel::Event::Refused { reason } => self.handle_refused(ctx, reason),
             tunnel::Event::Dht { status, nodes } => self.handle_dht(ctx, &status, nodes),
+            tunnel::Event::Mapping(status) => {
+                self.handle_mapping(status);
+                Ok(())
+            }
             tunnel::Event::Unreachable { device, attempts, error } => {
                 self.unreachable.insert(device, (attempts, error));
                 Ok(())

@@ -36,6 +36,7 @@ impl CircleState {
                 .or_else(|| self.put_back_trouble())
                 .or_else(|| self.share_trouble()),
             rendezvous: self.dht_view(),
+            mapping: self.mapping.clone(),
         }
     }
 

@@ -58,6 +58,7 @@ impl House {
             fixed: Vec::new(),
             lan: false,
             tcp: true,
+            mapping: false,
             willing: Willing::default(),
             dht: Dht::Off,
             vault: Options { durability: Durability::DangerOffForTests, kdf: Some(kdf) },

@@ -191,7 +191,7 @@ impl Rendezvous {
         sought.next = Instant::now() + pause.mul_f64(0.75) + random(pause.mul_f64(0.5));
         self.progress.send_modify(|progress| progress.status.looked += 1);
         // What was said before, or is said again by one who kept it, is old news.
-        if let Some(said) = said.filter(|whereabouts| whereabouts.at > sought.said) {
+        if let Some(said) = said.filter(|said| is_news(said, sought.said)) {
             sought.said = said.at;
             self.progress.send_modify(|progress| progress.status.found += 1);
             // The shell is gone when this fails; the task ends with it.
@@ -231,7 +231,7 @@ impl Rendezvous {
         let mut client = Client::open(own).await?;
         let mut latest: Option<Whereabouts> = None;
         let search = client.search(slot.place(), start.clone(), |item| {
-            let said = slot.open(item).filter(|said| said.at <= now + AHEAD);
+            let said = slot.open(item).filter(|said| is_past(said, now));
             let opened = said.is_some();
             if said.as_ref().map(|said| said.at) > latest.as_ref().map(|latest| latest.at) {
                 latest = said;
@@ -258,6 +258,16 @@ impl Rendezvous {
             worth_telling(addresses)
         }
     }
+}
+
+/// Whether a device said this after what it said `before`: whoever kept a record may put it again.
+fn is_news(said: &Whereabouts, before: u64) -> bool {
+    said.at > before
+}
+
+/// Whether a device said this by now, as far as clocks agree: one from the future would be the latest for long.
+fn is_past(said: &Whereabouts, now: u64) -> bool {
+    said.at <= now.saturating_add(AHEAD)
 }
 
 /// Returns the days of which a record may be: today, and the nearer of the days beside it. A record is kept for two
@@ -301,6 +311,16 @@ impl Default for super::DhtTiming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_put_again_or_comes_from_the_future_sends_nobody_anywhere() {
+        let said = |at| Whereabouts { device: DeviceId::new([1; 32]), at, addresses: Vec::new() };
+        let now = 1_800_000_000;
+        assert!(is_news(&said(now), now - 1) && is_past(&said(now), now));
+        assert!(!is_news(&said(now), now) && !is_news(&said(now - 60), now), "a replay");
+        assert!(is_past(&said(now + AHEAD), now) && !is_past(&said(now + AHEAD + 1), now));
+        assert!(!is_past(&said(u64::MAX), now) && is_past(&said(u64::MAX), u64::MAX));
+    }
 
     #[test]
     fn the_secret_before_a_removal_is_used_seldom_and_not_for_ever() {

@@ -15,6 +15,7 @@ use crate::{
     BlamedStatus, Event, Fault, Remote,
     forward::{Through, Told, What},
     link::Link,
+    own::Witness,
 };
 
 impl Shell {
@@ -38,7 +39,7 @@ impl Shell {
                 self.handle_lost(Through { member, peer: told.device }, sent, lost);
             }
             What::Seen(address) => {
-                self.witnesses.hear(told.device, address, Instant::now());
+                self.witnesses.hear(Witness::Device(told.device), address, Instant::now());
                 self.judge_witnesses();
             }
         }
@@ -132,7 +133,7 @@ impl Shell {
 
     /// Forgets what a member forwarded and said whose link is gone.
     pub(super) fn member_gone(&mut self, member: &DeviceId) {
-        self.witnesses.forget(member);
+        self.witnesses.forget(Witness::Device(*member));
         self.judge_witnesses();
         for contact in self.contacts.values_mut() {
             contact.forwarded_by(*member, false);

@@ -45,6 +45,7 @@ pub(crate) fn config(seed: u8) -> Config {
         lan: None,
         willing: Willing::default(),
         tcp: true,
+        mapping: false,
         dht: None,
         timing: Timing::default(),
     }

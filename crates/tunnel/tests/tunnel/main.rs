@@ -6,6 +6,7 @@
     reason = "a test that does not hold should say where"
 )]
 
+mod bystander;
 mod dht;
 mod forwarding;
 mod harness;

@@ -106,6 +106,7 @@ fn circle() -> node::api::Circle {
         addresses: Vec::new(),
         trouble: None,
         rendezvous: None,
+        mapping: None,
     }
 }
 
