@@ -1,10 +1,13 @@
 // One tab listens for all: a browser opens only a handful of connections to one address, and a stream holds one.
 
-import { listen } from './client';
+import { believe, known, listen } from './client';
 import type { Event } from './generated';
 
-/** What the pages of one browser tell each other. */
-type Word = { event: Event } | { stands: 'up' | 'down' | 'over' } | { ask: true };
+/**
+ * What the pages of one browser tell each other. What comes from the node bears its mark: when it has ended, whoever listens at its
+ * port can show pages at its address, too.
+ */
+type Word = { event: Event; mark: string | null } | { stands: 'up' | 'down' | 'over'; mark: string | null } | { ask: true };
 
 export interface Ear {
   event(event: Event): void;
@@ -34,10 +37,19 @@ export function hear(ear: Ear): () => void {
     channel.postMessage(word);
     take(word);
   };
+  const overhear = (word: Exclude<Word, { ask: true }>) => {
+    const up = 'stands' in word && word.stands === 'up';
+    // That the stream is down may be anybody's word: it costs a question.
+    if ((up || 'event' in word) && (word.mark === null || word.mark !== known())) return;
+    if ('stands' in word) believe(up);
+    take(word);
+  };
   let leads = false;
+  // Not to whoever came when the node had gone.
+  const told = () => (stands === 'up' ? known() : null);
   channel.onmessage = ({ data }: MessageEvent<Word>) => {
-    if (!('ask' in data)) take(data);
-    else if (leads) channel.postMessage({ stands } satisfies Word);
+    if (!('ask' in data)) overhear(data);
+    else if (leads) channel.postMessage({ stands, mark: told() } satisfies Word);
   };
   channel.postMessage({ ask: true } satisfies Word);
 
@@ -45,10 +57,10 @@ export function hear(ear: Ear): () => void {
     leads = true;
     const now = (next: typeof stands) => {
       stands = next;
-      tell({ stands });
+      tell({ stands, mark: told() });
     };
     const close = listen(
-      (event) => tell({ event }),
+      (event) => tell({ event, mark: told() }),
       () => now('up'),
       (forGood) => now(forGood ? 'over' : 'down'),
     );

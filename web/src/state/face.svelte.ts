@@ -47,6 +47,8 @@ class Face {
   private readonly timelines = new Map<string, Timeline>();
   /** What is written and not sent, as of this page; the vault has it a moment later. */
   readonly drafts = new Map<string, string>();
+  /** A text that could not be sent when its field had been left: whoever writes there again finds it. */
+  returned = $state<{ conversation: string; text: string } | null>(null);
   private readonly soon = new Soon((error) => {
     // Nobody asked for it, and it is asked again at the next event; but who may not ask any more shows nothing any more.
     if (error instanceof Refused && (error.kind === 'no-session' || error.kind === 'locked')) void this.look();
@@ -476,13 +478,21 @@ class Face {
   }
 
   /** Keeps what is written and not sent, in the vault: what a browser stores would be readable by anybody. */
-  draft(conversation: string, text: string): void {
-    const circle = this.circle;
+  draft(conversation: string, text: string, circle = this.circle?.id): void {
     if (!circle) return;
     this.drafts.set(conversation, text);
     this.soon.run(`draft ${conversation}`, 600, async () => {
-      await ask('PUT /v1/circles/{circle}/conversations/{conversation}/draft', { path: { circle: circle.id, conversation }, body: { text } });
+      await ask('PUT /v1/circles/{circle}/conversations/{conversation}/draft', { path: { circle, conversation }, body: { text } });
     });
+  }
+
+  /** Puts a text that could not be sent before what is being written in its conversation, which need not be the open one any more. */
+  giveBack(conversation: string, circle: string, text: string): void {
+    // What was written is not kept for whoever comes to a locked screen.
+    if (!this.circle) return;
+    const since = this.drafts.get(conversation);
+    this.returned = { conversation, text: since ? `${text}\n${since}` : text };
+    this.draft(conversation, this.returned.text, circle);
   }
 
   /** Opens the conversation with a member, also one that nothing was written in yet. */
@@ -593,6 +603,7 @@ class Face {
     this.invitations = [];
     this.timelines.clear();
     this.drafts.clear();
+    this.returned = null;
     this.soon.clear();
     forgetHandles();
     this.route = parse(location.hash);
