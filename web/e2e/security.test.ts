@@ -195,26 +195,42 @@ test('who answers at the port while the node is down gets nothing that is of use
   const old = new URL(node.page);
   const cookies: string[] = [];
   const told: string[] = [];
+  /** What he was asked by the page that was open. */
+  const wanted: string[] = [];
   await page.goto(`${node.page}#/-/talk`);
   await page.getByRole('link', { name: /Everyone/ }).click();
   const field = page.getByRole('textbox', { name: 'Write to Everyone' });
   await field.waitFor();
   await node.kill();
+  let [watched, silent] = [true, true];
   const squatter = createServer((asked, response) => {
     if (asked.headers.cookie) cookies.push(asked.headers.cookie);
     asked.on('data', (part) => told.push(String(part)));
+    if (watched) wanted.push(asked.url ?? '');
     // As patient as the node would be: the page's stream stands again.
-    if (asked.url === '/v1/events') return void response.setHeader('content-type', 'text/event-stream').flushHeaders();
+    if (asked.url === '/v1/events') {
+      response.setHeader('content-type', 'text/event-stream');
+      return void response.write(`data: ${JSON.stringify({ event: 'fork', circle, author: 'x' })}\n\n`);
+    }
+    // He lets the page wait for ever, at first.
+    if (watched && silent) return;
     const script = asked.url === '/worker.js';
     response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
     response.end(script ? "addEventListener('fetch', (event) => event.respondWith(new Response('evil')));" : '<!doctype html><title>evil</title>');
   });
   await new Promise<void>((resolve) => squatter.listen(Number(old.port), '127.0.0.1', resolve));
-  // The page that is open there does not take him for its node.
+  // The page that is open there does not take him for its node, and does not go on showing what came from that.
   await field.fill('not for him');
   await page.keyboard.press('Enter');
+  await page.getByRole('searchbox').fill('nor this');
+  await page.getByRole('heading', { name: 'Your node does not answer' }).waitFor();
+  silent = false;
+  squatter.closeAllConnections();
   await page.getByRole('heading', { name: 'Open this page from your node' }).waitFor();
+  watched = false;
   expect(told).toEqual([]);
+  const innocent = new Set(['/v1/events', '/v1/vault', '/']);
+  expect(wanted.filter((path) => !innocent.has(path)), 'nothing but whether it is ours').toEqual([]);
   await page.goto(old.href);
   await page.evaluate(async () => {
     await navigator.serviceWorker.register('/worker.js');

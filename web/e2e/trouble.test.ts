@@ -72,6 +72,30 @@ test('a draft survives a reload, in the vault', async () => {
   await page.getByRole('textbox', { name: 'Write to Everyone' }).fill('');
 });
 
+test('a text that fails when its conversation was left is there when one comes back', async () => {
+  const { page, node } = ann;
+  let fail = () => {};
+  const failing = new Promise<void>((resolve) => (fail = resolve));
+  const sending = '**/v1/circles/*/messages';
+  await page.route(sending, async (route) => {
+    if (route.request().method() !== 'POST') return route.continue();
+    await failing;
+    await route.abort();
+  });
+  const field = page.getByRole('textbox', { name: 'Write to Everyone' });
+  await field.fill('The well is dry.');
+  await page.keyboard.press('Enter');
+  await page.goto(`${node.page}#/-/settings`);
+  await field.waitFor({ state: 'detached' });
+  fail();
+  await page.getByText('Not sent').waitFor();
+  await page.goto(`${node.page}#/-/talk`);
+  await page.getByRole('link', { name: /Everyone/ }).click();
+  expect(await field.inputValue()).toBe('The well is dry.');
+  await page.unroute(sending);
+  await field.fill('');
+});
+
 test('an edit leaves the draft alone, and one that fails is still an edit', async () => {
   const { page, node } = ann;
   const field = page.getByRole('textbox', { name: 'Write to Everyone' });
