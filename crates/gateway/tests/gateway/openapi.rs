@@ -13,6 +13,7 @@ fn the_file_says_what_the_code_does() {
 fn the_pages_types_say_what_the_code_does() {
     is_current("web/src/api/generated.ts", &typescript::types(&hexode_gateway::openapi()));
     is_current("web/src/api/files.ts", &typescript::file_types(&hexode_gateway::openapi()));
+    is_current("web/src/api/paths.ts", &typescript::path_types(&hexode_gateway::openapi()));
     is_current("web/src/api/recovery.ts", &typescript::recovery_types(&hexode_gateway::openapi()));
     is_current("web/src/api/streams.ts", &typescript::stream_types(&hexode_gateway::openapi()));
     is_current("web/src/api/calls.ts", &typescript::calls(&hexode_gateway::openapi()));

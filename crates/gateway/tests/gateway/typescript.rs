@@ -6,8 +6,10 @@ use serde_json::Value;
 
 /// Translates the description's schemas into TypeScript, a type for each. Types cost the page no byte.
 pub(crate) fn types(openapi: &str) -> String {
-    let head = "import type { File } from './files';\n\nexport type * from './files';\nexport type * from './recovery';\nexport type * from './streams';\n\n";
-    some_types(openapi, head, |name| !is_of_files(name) && !is_of_recovery(name) && !is_of_streams(name))
+    let head = "import type { File } from './files';\nimport type { PortMapping, Rendezvous } from './paths';\n\nexport type * from './files';\nexport type * from './paths';\nexport type * from './recovery';\nexport type * from './streams';\n\n";
+    some_types(openapi, head, |name| {
+        ![is_of_files, is_of_paths, is_of_recovery, is_of_streams].iter().any(|is_of| is_of(name))
+    })
 }
 
 /// Translates those about recovery sheets.
@@ -27,6 +29,16 @@ fn is_of_recovery(name: &str) -> bool {
 /// Translates those about data streams, which stand apart for the same reason.
 pub(crate) fn stream_types(openapi: &str) -> String {
     some_types(openapi, "import type { Role } from './generated';\n\n", is_of_streams)
+}
+
+/// Translates those about how devices are reached.
+pub(crate) fn path_types(openapi: &str) -> String {
+    some_types(openapi, "import type { Device } from './generated';\n\n", is_of_paths)
+}
+
+fn is_of_paths(name: &str) -> bool {
+    ["Contact", "ForwardingFailure", "OpenPath", "Path", "PortMapping", "Reach", "Rendezvous"].contains(&name)
+        || name.contains("Tunnel")
 }
 
 fn is_of_streams(name: &str) -> bool {
