@@ -265,20 +265,6 @@ export type Forward = {
   to: string;
 };
 
-/** What this device forwarded between two others. */
-export type Forwarded = {
-  /** Bytes passed on, both ways. */
-  bytes: number;
-  /** Packets dropped for want of budget or room. */
-  dropped: number;
-  /** When a packet came last. */
-  last_ms: number;
-  /** When it began. */
-  since_ms: number;
-  /** The other of the two. */
-  with: string;
-};
-
 /** Founds a circle. */
 export type Found = {
   /** This device's name in it. */

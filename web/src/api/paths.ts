@@ -20,6 +20,20 @@ export type Contact = {
   member_name: string;
 };
 
+/** What this device forwarded between two others. */
+export type Forwarded = {
+  /** Bytes passed on, both ways. */
+  bytes: number;
+  /** Packets dropped for want of budget or room. */
+  dropped: number;
+  /** When a packet came last. */
+  last_ms: number;
+  /** When it began. */
+  since_ms: number;
+  /** The other of the two. */
+  with: string;
+};
+
 /** A device that failed at forwarding. */
 export type ForwardingFailure = {
   /** When that was noticed. */

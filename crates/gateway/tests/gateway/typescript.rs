@@ -37,7 +37,8 @@ pub(crate) fn path_types(openapi: &str) -> String {
 }
 
 fn is_of_paths(name: &str) -> bool {
-    ["Contact", "ForwardingFailure", "OpenPath", "Path", "PortMapping", "Reach", "Rendezvous"].contains(&name)
+    ["Contact", "Forwarded", "ForwardingFailure", "OpenPath", "Path", "PortMapping", "Reach", "Rendezvous"]
+        .contains(&name)
         || name.contains("Tunnel")
 }
 
